@@ -1,0 +1,2 @@
+//! The `netpoll` command.
+fn main() {}

@@ -1,0 +1,45 @@
+//! The error of an operation on something that was closed.
+
+use std::error::Error;
+use std::{fmt, io};
+
+/// The cause of an [`io::Error`] from a socket that was closed with its `close`
+/// method, by this task or by another.
+///
+/// The error's kind is [`NotConnected`](io::ErrorKind::NotConnected).
+///
+/// ```
+/// use netpoll::io::Closed;
+/// use netpoll::net::TcpListener;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// listener.close();
+/// let error = listener.accept().unwrap_err();
+/// assert!(Closed::is_cause_of(&error));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(alias = "ErrClosed")]
+#[doc(alias = "ErrConnClosed")]
+#[non_exhaustive]
+pub struct Closed;
+
+impl Closed {
+    /// Whether an error came from a socket that was closed with `close`.
+    #[must_use]
+    pub fn is_cause_of(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|cause| cause.is::<Closed>())
+    }
+
+    pub(crate) fn error() -> io::Error {
+        io::Error::new(io::ErrorKind::NotConnected, Closed)
+    }
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the socket was closed")
+    }
+}
+
+impl Error for Closed {}

@@ -1,0 +1,219 @@
+//! Layer 5: a file descriptor whose operations park.
+//!
+//! [`Fd`] promises that an operation is tried, waits for readiness if it must,
+//! and is tried again; that one task at a time reads, and one writes; that
+//! deadlines and closing end every wait, for the socket and for the lock; and that
+//! the number of a descriptor is not freed while anybody may still use it.
+//!
+//! It is the same for tasks and for plain threads.
+
+mod accept;
+mod closed;
+mod read;
+mod write;
+
+use std::io;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+pub(crate) use accept::Pause;
+pub use closed::Closed;
+pub(crate) use read::ShortRead;
+
+use crate::poll::{Registration, Stop, Timeout, Way};
+use crate::sys::socket;
+use crate::task::{Lock, Reason, Time};
+
+/// See the [module](self).
+pub(crate) struct Fd {
+    fd: OwnedFd,
+    registration: Registration,
+    read_lock: Lock,
+    write_lock: Lock,
+    /// How long one operation may wait, in nanoseconds; zero for as long as it takes.
+    read_timeout: AtomicU64,
+    write_timeout: AtomicU64,
+    /// Whether the user asked for operations that never wait.
+    nonblocking: AtomicBool,
+}
+
+impl Fd {
+    pub(crate) fn new(fd: OwnedFd) -> Self {
+        Self {
+            fd,
+            registration: Registration::new(),
+            read_lock: Lock::new(),
+            write_lock: Lock::new(),
+            read_timeout: AtomicU64::new(0),
+            write_timeout: AtomicU64::new(0),
+            nonblocking: AtomicBool::new(false),
+        }
+    }
+
+    fn lock_of(&self, way: Way) -> &Lock {
+        match way {
+            Way::Read => &self.read_lock,
+            Way::Write => &self.write_lock,
+        }
+    }
+
+    fn timeout_of(&self, way: Way) -> &AtomicU64 {
+        match way {
+            Way::Read => &self.read_timeout,
+            Way::Write => &self.write_timeout,
+        }
+    }
+
+    /// How long one operation may wait.
+    pub(crate) fn timeout(&self, way: Way) -> Option<Duration> {
+        let nanoseconds = self.timeout_of(way).load(Ordering::Relaxed);
+        (nanoseconds != 0).then(|| Duration::from_nanos(nanoseconds))
+    }
+
+    /// Sets how long one operation may wait.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for zero, as in std.
+    pub(crate) fn set_timeout(&self, way: Way, timeout: Option<Duration>) -> io::Result<()> {
+        let nanoseconds = match timeout {
+            None => 0,
+            Some(Duration::ZERO) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "cannot set a 0 duration timeout",
+                ));
+            }
+            Some(timeout) => u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX),
+        };
+        self.timeout_of(way).store(nanoseconds, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Sets when operations of one direction fail, those that wait already included.
+    pub(crate) fn set_deadline(&self, way: Way, deadline: Time) {
+        self.registration.set_deadline(way, deadline);
+        // Who waits for the lock goes by the same deadline.
+        self.lock_of(way).rouse();
+    }
+
+    pub(crate) fn set_nonblocking(&self, on: bool) {
+        self.nonblocking.store(on, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.registration.direction(Way::Read).is_closed()
+    }
+
+    /// Closes the descriptor for all who share it. Who waits is woken, later
+    /// operations fail. The peer sees the end at once; the number stays taken until
+    /// the last who shares it lets go, so that it cannot come to mean something
+    /// else to one who still holds it.
+    pub(crate) fn close(&self) {
+        self.registration.direction(Way::Read).close();
+        self.registration.direction(Way::Write).close();
+        self.registration.deregister(self.fd.as_fd());
+        let replaced = dead().is_some_and(|dead| socket::replace(self.fd.as_fd(), dead).is_ok());
+        if !replaced {
+            // No descriptor to spare. This ends the connection as well; the number
+            // then refers to the dead socket itself.
+            let _ = socket::shutdown(self.fd.as_fd(), Shutdown::Both);
+        }
+        self.read_lock.rouse();
+        self.write_lock.rouse();
+    }
+
+    /// Takes the lock of a direction: one task at a time.
+    fn lock<'a>(&'a self, way: Way, timeout: &mut Timeout) -> Result<Locked<'a>, Stop> {
+        let lock = self.lock_of(way);
+        if !lock.try_lock() {
+            if self.is_nonblocking() {
+                return Err(Stop::Timeout);
+            }
+            self.lock_slow(way, timeout)?;
+        }
+        Ok(Locked(lock))
+    }
+
+    #[cold]
+    fn lock_slow(&self, way: Way, timeout: &mut Timeout) -> Result<(), Stop> {
+        let lock = self.lock_of(way);
+        loop {
+            let waited = lock.wait(Reason::Lock, || {
+                self.check(way)
+                    .map(|()| self.registration.deadline(way).min(timeout.at()))
+            })?;
+            if waited.is_none() {
+                return Ok(());
+            }
+            self.registration.expired(way, timeout)?;
+        }
+    }
+
+    /// Whether operations of a direction fail before they are tried.
+    #[inline]
+    fn check(&self, way: Way) -> Result<(), Stop> {
+        if self.registration.direction(way).is_closed() {
+            return Err(Stop::Closed);
+        }
+        if self.registration.deadline(way).is_past() {
+            return Err(Stop::Deadline);
+        }
+        Ok(())
+    }
+
+    /// Waits until a direction is ready, or may be.
+    fn wait(&self, way: Way, timeout: &mut Timeout) -> Result<(), Stop> {
+        self.registration.wait(self.fd.as_fd(), way, timeout)
+    }
+
+    fn is_nonblocking(&self) -> bool {
+        self.nonblocking.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Fd {
+    fn drop(&mut self) {
+        self.registration.deregister(self.fd.as_fd());
+    }
+}
+
+impl AsFd for Fd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// The lock of a direction, held.
+struct Locked<'a>(&'a Lock);
+
+impl Drop for Locked<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.unlock();
+    }
+}
+
+/// Why a wait ended, as users see it: a deadline is `TimedOut`, as in Go; the
+/// timeout of std's `set_read_timeout` is `WouldBlock`, as in std.
+fn error_of(stop: Stop) -> io::Error {
+    match stop {
+        Stop::Deadline => io::Error::from(io::ErrorKind::TimedOut),
+        Stop::Timeout => io::Error::from(io::ErrorKind::WouldBlock),
+        Stop::Closed => Closed::error(),
+        Stop::Error(error) => error,
+    }
+}
+
+/// What a closed descriptor's number stands for until it is freed. One for the
+/// whole process, made when it is first needed.
+fn dead() -> Option<BorrowedFd<'static>> {
+    static DEAD: OnceLock<OwnedFd> = OnceLock::new();
+    if DEAD.get().is_none() {
+        let _ = DEAD.set(socket::dead().ok()?);
+    }
+    DEAD.get().map(AsFd::as_fd)
+}

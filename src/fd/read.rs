@@ -1,0 +1,111 @@
+//! Operations of the reading direction: receive, peek, accept.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use super::{Fd, error_of};
+use crate::poll::{Timeout, Way};
+use crate::sys::socket::Fault;
+use crate::task;
+
+/// Whether an operation that returned less than was asked for has drained the
+/// descriptor, so that the next one need not be tried before there is an event.
+///
+/// That holds for a plain receive on a TCP socket, and for nothing else: not for
+/// a peek, an accept, a datagram, a Unix socket (ancillary data splits reads), or
+/// a pipe in packet mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ShortRead {
+    /// Less than this has drained it.
+    Drains(usize),
+    ProvesNothing,
+}
+
+/// What an operation returns, as far as readiness is concerned.
+pub(crate) trait Amount {
+    /// The number of bytes, for operations that have one.
+    fn amount(&self) -> usize;
+}
+
+impl Amount for usize {
+    fn amount(&self) -> usize {
+        *self
+    }
+}
+
+impl<A, B> Amount for (A, B) {
+    fn amount(&self) -> usize {
+        0
+    }
+}
+
+impl Fd {
+    /// Tries an operation of the reading direction, and waits, until it succeeds
+    /// or fails.
+    #[inline]
+    pub(crate) fn read_with<T: Amount>(
+        &self,
+        short: ShortRead,
+        attempt: impl FnMut(BorrowedFd<'_>) -> Result<T, Fault>,
+    ) -> io::Result<T> {
+        let result = self.read_alone(short, attempt);
+        task::spend();
+        result
+    }
+
+    fn read_alone<T: Amount>(
+        &self,
+        short: ShortRead,
+        mut attempt: impl FnMut(BorrowedFd<'_>) -> Result<T, Fault>,
+    ) -> io::Result<T> {
+        let mut timeout = Timeout::new(self.timeout(Way::Read));
+        let _locked = self.lock(Way::Read, &mut timeout).map_err(error_of)?;
+        self.check(Way::Read).map_err(error_of)?;
+        let direction = self.registration.direction(Way::Read);
+        let mut worth_trying = direction.is_ready() || self.is_nonblocking();
+        loop {
+            if worth_trying {
+                let short_proves = direction.consume();
+                match attempt(self.fd.as_fd()) {
+                    Ok(result) => {
+                        let drained = short_proves
+                            && matches!(short, ShortRead::Drains(all) if (1..all).contains(&result.amount()));
+                        if !drained {
+                            direction.set_ready(false);
+                        }
+                        // What a closed descriptor's number stands for has no bytes.
+                        if self.is_closed() && result.amount() == 0 {
+                            return Err(super::Closed::error());
+                        }
+                        return Ok(result);
+                    }
+                    Err(Fault::WouldBlock) if self.is_closed() => {}
+                    Err(Fault::WouldBlock) if self.is_nonblocking() => {
+                        return Err(io::ErrorKind::WouldBlock.into());
+                    }
+                    Err(Fault::WouldBlock) => {}
+                    Err(Fault::Interrupted) => {
+                        direction.set_ready(false);
+                        continue;
+                    }
+                    Err(Fault::Error(errno)) => {
+                        direction.set_ready(false);
+                        return Err(self.cause(errno));
+                    }
+                }
+            }
+            self.wait(Way::Read, &mut timeout).map_err(error_of)?;
+            worth_trying = true;
+        }
+    }
+
+    /// The error of a failed operation; on a closed descriptor it failed because
+    /// of that.
+    pub(super) fn cause(&self, errno: impl Into<io::Error>) -> io::Error {
+        if self.is_closed() {
+            super::Closed::error()
+        } else {
+            errno.into()
+        }
+    }
+}

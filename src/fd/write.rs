@@ -1,0 +1,111 @@
+//! Operations of the writing direction: send, and waiting for a connection.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{Ordering, fence};
+
+use super::{Fd, error_of};
+use crate::poll::{Timeout, Way};
+use crate::sys::socket::{self, Fault};
+use crate::task;
+
+impl Fd {
+    /// Writes until all is written, as a blocking socket does; if that fails on
+    /// the way, says how much was, and the next call fails.
+    ///
+    /// Readiness is consumed only when the socket turns out to be full: a socket
+    /// that takes what is sent, which is nearly always, costs one look.
+    #[inline]
+    pub(crate) fn write_with(
+        &self,
+        length: usize,
+        attempt: impl FnMut(BorrowedFd<'_>, usize) -> Result<usize, Fault>,
+    ) -> io::Result<usize> {
+        let result = self.write_alone(length, attempt);
+        task::spend();
+        result
+    }
+
+    fn write_alone(
+        &self,
+        length: usize,
+        mut attempt: impl FnMut(BorrowedFd<'_>, usize) -> Result<usize, Fault>,
+    ) -> io::Result<usize> {
+        let mut timeout = Timeout::new(self.timeout(Way::Write));
+        let _locked = self.lock(Way::Write, &mut timeout).map_err(error_of)?;
+        self.check(Way::Write).map_err(error_of)?;
+        let direction = self.registration.direction(Way::Write);
+        let mut written = 0;
+        let mut worth_trying = direction.is_ready() || self.is_nonblocking();
+        let mut consumed = false;
+        let result = loop {
+            if worth_trying {
+                match attempt(self.fd.as_fd(), written) {
+                    Ok(n) => {
+                        written += n;
+                        if written >= length {
+                            break Ok(());
+                        }
+                    }
+                    Err(Fault::WouldBlock) if self.is_nonblocking() => {
+                        break Err(io::ErrorKind::WouldBlock.into());
+                    }
+                    Err(Fault::WouldBlock) if consumed => worth_trying = false,
+                    Err(Fault::WouldBlock) => {}
+                    Err(Fault::Interrupted) => continue,
+                    Err(Fault::Error(errno)) => break Err(self.cause(errno)),
+                }
+                if !consumed {
+                    // It is full, or nearly. Consume, and look once more: the event
+                    // that says otherwise may have come in between. The fence is for
+                    // `dispatch`, which only looks whether this is ready already:
+                    // either it sees that this was consumed, or the next attempt
+                    // sees the room that the event was about.
+                    direction.consume();
+                    fence(Ordering::SeqCst);
+                    consumed = true;
+                }
+                if worth_trying {
+                    continue;
+                }
+            }
+            if let Err(stop) = self.wait(Way::Write, &mut timeout) {
+                break Err(error_of(stop));
+            }
+            worth_trying = true;
+            consumed = false;
+        };
+        if consumed {
+            // Not known to be full any more.
+            direction.set_ready(false);
+        }
+        match result {
+            Err(error) if written == 0 => Err(error),
+            _ => Ok(written),
+        }
+    }
+
+    /// Writes all of `bytes`.
+    pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        self.write_with(bytes.len(), |fd, written| {
+            socket::send(fd, &bytes[written..])
+        })
+    }
+
+    /// Waits for a connection that was begun.
+    pub(crate) fn wait_connected(&self, timeout: &mut Timeout) -> io::Result<()> {
+        let direction = self.registration.direction(Way::Write);
+        direction.consume();
+        loop {
+            self.wait(Way::Write, timeout).map_err(error_of)?;
+            direction.consume();
+            if socket::connected(self.fd.as_fd())? {
+                direction.set_ready(false);
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Errors of I/O that std has no kind for.
+
+#![forbid(unsafe_code)]
+
+pub use crate::fd::Closed;

@@ -1,0 +1,286 @@
+//! A descriptor as the poller knows it: readiness, deadlines, generation.
+//!
+//! Descriptors are type-stable slots. The kernel is given a slot's number and
+//! generation as the event's token, so an event for a socket that was closed, and
+//! whose slot serves another, is recognised and dropped.
+//!
+//! A socket is registered once, edge-triggered, for both directions, by the
+//! worker whose task first has to wait on it. Registering reports the readiness
+//! that is there already, so nothing is lost between trying and registering.
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::direction::{Direction, Registered};
+use super::poller::{self, PollerId};
+use crate::sys::epoll::Flags;
+use crate::task::{self, Outcome, Reason, Slot, Table, Time, Wait};
+
+/// See the [module](self).
+pub(crate) struct Descriptor {
+    index: u32,
+    generation: AtomicU32,
+    /// The poller that it is registered with, as [`PollerId::to_bits`]; zero for none.
+    registration: AtomicU64,
+    /// Held while that changes.
+    registering: Mutex<()>,
+    pub(super) read: Direction,
+    pub(super) write: Direction,
+    read_deadline: AtomicU64,
+    write_deadline: AtomicU64,
+}
+
+static DESCRIPTORS: Table<Descriptor> = Table::new();
+
+impl Slot for Descriptor {
+    fn new(index: u32) -> Self {
+        Self {
+            index,
+            generation: AtomicU32::new(0),
+            registration: AtomicU64::new(0),
+            registering: Mutex::new(()),
+            read: Direction::new(),
+            write: Direction::new(),
+            read_deadline: AtomicU64::new(Time::NEVER.to_bits()),
+            write_deadline: AtomicU64::new(Time::NEVER.to_bits()),
+        }
+    }
+}
+
+/// Which direction of a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Read,
+    Write,
+}
+
+/// Why a wait on a descriptor ended without it being ready.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The descriptor's deadline.
+    Deadline,
+    /// The deadline of this operation alone.
+    Timeout,
+    Closed,
+    /// It cannot be polled.
+    Error(io::Error),
+}
+
+/// The owner of a slot.
+pub(crate) struct Registration(&'static Descriptor);
+
+impl std::ops::Deref for Registration {
+    type Target = Descriptor;
+
+    #[inline]
+    fn deref(&self) -> &Descriptor {
+        self.0
+    }
+}
+
+impl Registration {
+    /// Takes a slot for a descriptor that was just opened.
+    pub(crate) fn new() -> Self {
+        let descriptor = DESCRIPTORS.take();
+        descriptor.set_deadline(Way::Read, Time::NEVER);
+        descriptor.set_deadline(Way::Write, Time::NEVER);
+        descriptor.read.open();
+        descriptor.write.open();
+        Self(descriptor)
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        // From here on, events for this use are recognised as late.
+        self.0.generation.fetch_add(1, Ordering::Release);
+        self.0.registration.store(0, Ordering::Relaxed);
+        DESCRIPTORS.give_back(&[self.0.index]);
+    }
+}
+
+impl Descriptor {
+    pub(crate) fn direction(&self, way: Way) -> &Direction {
+        match way {
+            Way::Read => &self.read,
+            Way::Write => &self.write,
+        }
+    }
+
+    fn deadline_of(&self, way: Way) -> &AtomicU64 {
+        match way {
+            Way::Read => &self.read_deadline,
+            Way::Write => &self.write_deadline,
+        }
+    }
+
+    pub(crate) fn deadline(&self, way: Way) -> Time {
+        Time::from_bits(self.deadline_of(way).load(Ordering::Relaxed))
+    }
+
+    /// Moves the deadline of a direction. Who waits there looks at it anew, if it
+    /// is now earlier; one that is later is found when the old one comes.
+    pub(crate) fn set_deadline(&self, way: Way, deadline: Time) {
+        let before = self
+            .deadline_of(way)
+            .swap(deadline.to_bits(), Ordering::Relaxed);
+        if deadline < Time::from_bits(before) {
+            self.direction(way).rouse();
+        }
+    }
+
+    /// Waits until the direction is ready, or may be. The caller holds the
+    /// descriptor open, tries again, and comes back if it was too early.
+    pub(crate) fn wait(
+        &self,
+        fd: BorrowedFd<'_>,
+        way: Way,
+        timeout: &mut Timeout,
+    ) -> Result<(), Stop> {
+        // A thread watches the descriptor itself. Registering comes first: nothing
+        // else may wait between the beginning of a wait and its end.
+        if task::is_task() {
+            self.register(fd).map_err(Stop::Error)?;
+        }
+        let reason = match way {
+            Way::Read => Reason::Read(fd.as_raw_fd()),
+            Way::Write => Reason::Write(fd.as_raw_fd()),
+        };
+        self.wait_for(reason, way, timeout)
+    }
+
+    /// Waits until something happens to the direction. For [`Reason::Sleep`] that
+    /// is what the poller finds, if it watches, but not what a thread would.
+    pub(crate) fn wait_for(
+        &self,
+        reason: Reason,
+        way: Way,
+        timeout: &mut Timeout,
+    ) -> Result<(), Stop> {
+        let direction = self.direction(way);
+        let wait = Wait::begin(reason);
+        let waker = wait.waker();
+        match direction.register(waker) {
+            Registered::Waits => {}
+            Registered::IsReady => return Ok(()),
+            Registered::IsClosed => return Err(Stop::Closed),
+        }
+        // Only now: see "What changes beside the word" in `direction`.
+        let deadline = self.deadline(way);
+        let until = deadline.min(timeout.at());
+        let outcome = if until.is_past() {
+            drop(wait);
+            Outcome::Deadline
+        } else {
+            wait.park(until)
+        };
+        direction.deregister(waker);
+        match outcome {
+            Outcome::Woken => Ok(()),
+            Outcome::Closed => Err(Stop::Closed),
+            // The deadline may have moved away while the wait lasted.
+            Outcome::Deadline => self.expired(way, timeout),
+        }
+    }
+
+    /// Which of the deadlines has come, if one has.
+    pub(crate) fn expired(&self, way: Way, timeout: &mut Timeout) -> Result<(), Stop> {
+        if self.deadline(way).is_past() {
+            Err(Stop::Deadline)
+        } else if timeout.at().is_past() {
+            Err(Stop::Timeout)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Sees to it that the poller of some worker watches the descriptor.
+    #[inline]
+    fn register(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        match PollerId::from_bits(self.registration.load(Ordering::Acquire)) {
+            Some(id) if id.is_alive() => Ok(()),
+            _ => self.register_here(fd),
+        }
+    }
+
+    #[cold]
+    fn register_here(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        let _registering = self
+            .registering
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let before = PollerId::from_bits(self.registration.load(Ordering::Relaxed));
+        if before.is_some_and(PollerId::is_alive) {
+            return Ok(());
+        }
+        let id = poller::here().expect("a task runs on a worker, and a worker has a poller");
+        id.add(fd, self.token())?;
+        self.registration.store(id.to_bits(), Ordering::Release);
+        Ok(())
+    }
+
+    /// Takes the descriptor away from its poller, before it is closed.
+    pub(crate) fn deregister(&self, fd: BorrowedFd<'_>) {
+        let _registering = self
+            .registering
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(id) = PollerId::from_bits(self.registration.swap(0, Ordering::Relaxed)) {
+            id.delete(fd);
+        }
+    }
+
+    fn token(&self) -> u64 {
+        u64::from(self.index) << 32 | u64::from(self.generation.load(Ordering::Relaxed))
+    }
+}
+
+/// Hands an event to the descriptor that it is for. Returns whether it still is.
+pub(super) fn dispatch(token: u64, flags: Flags) -> bool {
+    let descriptor = DESCRIPTORS.get((token >> 32) as u32);
+    if descriptor.generation.load(Ordering::Acquire) != token as u32 {
+        return false;
+    }
+    let both = Flags::HUP | Flags::ERR;
+    // After any of these a short read proves nothing any more.
+    let sticky = flags.intersects(both | Flags::RDHUP | Flags::PRI);
+    if flags.intersects(both | Flags::RDHUP | Flags::PRI | Flags::IN) {
+        descriptor.read.set_ready(sticky);
+    }
+    // Nearly every event says OUT too. Nobody waits where it is ready already;
+    // `try_write` explains why looking is enough.
+    if flags.intersects(both | Flags::OUT) && !descriptor.write.is_ready() {
+        descriptor.write.set_ready(false);
+    }
+    true
+}
+
+/// How long one operation may wait, from when it first has to.
+pub(crate) struct Timeout {
+    length: Option<std::time::Duration>,
+    at: Cell<Option<Time>>,
+}
+
+impl Timeout {
+    pub(crate) fn new(length: Option<std::time::Duration>) -> Self {
+        Self {
+            length,
+            at: Cell::new(None),
+        }
+    }
+
+    /// When it comes. The clock is read at the first call.
+    pub(crate) fn at(&self) -> Time {
+        let Some(length) = self.length else {
+            return Time::NEVER;
+        };
+        self.at.get().unwrap_or_else(|| {
+            let at = Time::now().after(length);
+            self.at.set(Some(at));
+            at
+        })
+    }
+}

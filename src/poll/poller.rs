@@ -1,0 +1,186 @@
+//! One epoll for each worker.
+//!
+//! A worker owns its poller; what others may do with it (a socket is closed on
+//! another thread) goes through a number and a generation, so that a poller that
+//! is gone is not mistaken for its successor.
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use super::descriptor;
+use crate::sys::epoll::{Epoll, Events, Flags};
+use crate::sys::eventfd::EventFd;
+use crate::task::{Slot, Table};
+
+/// The part of a poller that other threads reach.
+struct Shared {
+    index: u32,
+    generation: AtomicU32,
+    /// `None` when the poller is gone. The lock keeps its number from being closed
+    /// under another thread's system call.
+    epoll: RwLock<Option<Arc<Epoll>>>,
+}
+
+static POLLERS: Table<Shared> = Table::new();
+
+impl Slot for Shared {
+    fn new(index: u32) -> Self {
+        Self {
+            index,
+            generation: AtomicU32::new(0),
+            epoll: RwLock::new(None),
+        }
+    }
+}
+
+thread_local! {
+    static HERE: Cell<Option<PollerId>> = const { Cell::new(None) };
+}
+
+/// The poller of the calling worker.
+#[inline]
+pub(super) fn here() -> Option<PollerId> {
+    HERE.get()
+}
+
+/// Which poller, and which use of its slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PollerId {
+    index: u32,
+    generation: u32,
+}
+
+impl PollerId {
+    /// A number that is never zero, and back.
+    pub(super) fn to_bits(self) -> u64 {
+        (u64::from(self.index) + 1) << 32 | u64::from(self.generation)
+    }
+
+    #[inline]
+    pub(super) fn from_bits(bits: u64) -> Option<Self> {
+        (bits != 0).then(|| Self {
+            index: (bits >> 32) as u32 - 1,
+            generation: bits as u32,
+        })
+    }
+
+    fn shared(self) -> &'static Shared {
+        POLLERS.get(self.index)
+    }
+
+    #[inline]
+    pub(super) fn is_alive(self) -> bool {
+        self.shared().generation.load(Ordering::Acquire) == self.generation
+    }
+
+    /// Does something with the epoll, if it is still there.
+    fn with_epoll<R>(self, f: impl FnOnce(&Epoll) -> io::Result<R>) -> io::Result<Option<R>> {
+        let epoll = self
+            .shared()
+            .epoll
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        match &*epoll {
+            Some(epoll) if self.is_alive() => f(epoll).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Registers a descriptor for everything, edge-triggered.
+    pub(super) fn add(self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+        let all = Flags::IN | Flags::OUT | Flags::PRI | Flags::RDHUP | Flags::EDGE_TRIGGERED;
+        self.with_epoll(|epoll| epoll.add(fd, all, token)).map(drop)
+    }
+
+    /// Takes a descriptor away. It may be gone already: a child after a fork, or
+    /// whoever got the socket from us, can have taken it away.
+    pub(super) fn delete(self, fd: BorrowedFd<'_>) {
+        let _ = self.with_epoll(|epoll| epoll.delete(fd));
+    }
+}
+
+/// The poller of the calling thread.
+pub(crate) struct Poller {
+    epoll: Arc<Epoll>,
+    shared: &'static Shared,
+    id: PollerId,
+    events: Events,
+    /// How many events came for descriptors that were closed before.
+    late: u64,
+}
+
+/// The token of the worker's bell: no descriptor has this number.
+const BELL: u64 = u64::MAX;
+
+/// Events taken from the kernel at once. More than 256 fall out of the cache
+/// before they are handled, fewer than 64 cost system calls.
+const EVENTS: usize = 128;
+
+impl Poller {
+    /// Makes a poller for the calling thread, which watches the bell.
+    ///
+    /// # Errors
+    ///
+    /// What creating an epoll fails with: no descriptor to spare, above all.
+    pub(crate) fn new(bell: &EventFd) -> io::Result<Self> {
+        let epoll = Arc::new(Epoll::new()?);
+        epoll.add(bell, Flags::IN | Flags::EDGE_TRIGGERED, BELL)?;
+        let shared = POLLERS.take();
+        *shared.epoll.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&epoll));
+        Ok(Self {
+            epoll,
+            shared,
+            id: PollerId {
+                index: shared.index,
+                generation: shared.generation.load(Ordering::Relaxed),
+            },
+            events: Events::with_capacity(EVENTS),
+            late: 0,
+        })
+    }
+
+    /// Makes this the poller that the calling thread's tasks register with.
+    pub(crate) fn enter(&self) {
+        HERE.set(Some(self.id));
+    }
+
+    /// Waits for events, `None` for as long as it takes, and wakes the tasks that
+    /// wait for them.
+    ///
+    /// # Errors
+    ///
+    /// What `epoll_wait` fails with; a signal is no error.
+    pub(crate) fn poll(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        match self.epoll.wait(&mut self.events, timeout) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        for event in &self.events {
+            if event.token != BELL && !descriptor::dispatch(event.token, event.flags) {
+                self.late += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Poller {
+    fn drop(&mut self) {
+        if HERE.get() == Some(self.id) {
+            HERE.set(None);
+        }
+        // Descriptors that are registered here find out by the generation.
+        self.shared.generation.fetch_add(1, Ordering::Release);
+        *self
+            .shared
+            .epoll
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = None;
+        POLLERS.give_back(&[self.shared.index]);
+    }
+}

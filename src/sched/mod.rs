@@ -1,0 +1,23 @@
+//! Layer 4: the machine that runs tasks.
+//!
+//! A [`Runtime`] is a set of workers: threads that each have their own epoll, run
+//! queue, timers and stacks. What a worker does for its own tasks takes no lock.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `builder` | how a runtime is set up |
+//! | `runtime` | its handle, and the one that starts by itself |
+//! | `placement` | which worker gets a new task |
+//! | `worker` | the loop |
+
+#![forbid(unsafe_code)]
+
+mod builder;
+mod placement;
+mod runtime;
+mod worker;
+
+pub use builder::Builder;
+pub use runtime::Runtime;
+
+pub(crate) use runtime::{Spawn, spawn};

@@ -1,0 +1,155 @@
+//! The loop of a worker.
+//!
+//! ```text
+//!   +--> run the queue --> take the inbox --> fire timers --> poll --+
+//!   |      (a batch)                                                 |
+//!   +----------------------------------------------------------------+
+//! ```
+//!
+//! Polling wakes tasks into the queue. It waits when there is nothing to run:
+//! until the next timer, or for as long as it takes. While there is work it is
+//! done without waiting, after every so many tasks, so that tasks that never stop
+//! do not keep sockets and timers from the others.
+
+use std::io;
+use std::time::Duration;
+
+use super::runtime::Machine;
+use crate::poll::Poller;
+use crate::sys::eventfd::EventFd;
+use crate::task::{Home, Post, Tasks, Time};
+
+/// After how many tasks that ran the worker polls although there are more. Go and
+/// tokio look for other work after 61; a poll costs as much as some twenty switches.
+const POLL_AFTER: usize = 64;
+
+/// How often a worker with something to do gives memory back.
+const CARE_EVERY: Duration = Duration::from_secs(5);
+
+/// All that a worker needs before its thread starts.
+pub(super) struct Place {
+    post: Post,
+    poller: Poller,
+}
+
+impl Place {
+    pub(super) fn new() -> io::Result<Self> {
+        let bell = EventFd::new()?;
+        let poller = Poller::new(&bell)?;
+        Ok(Self {
+            post: Home::for_worker(bell),
+            poller,
+        })
+    }
+
+    pub(super) fn home(&self) -> &'static Home {
+        self.post.home()
+    }
+
+    /// Works on the calling thread until the machine ends.
+    pub(super) fn work(self, machine: &'static Machine) {
+        self.poller.enter();
+        let mut worker = Worker {
+            machine,
+            poller: self.poller,
+            tasks: Tasks::enter(self.post),
+            care_at: Time::NEVER,
+            caring: false,
+        };
+        while worker.turn() {}
+        worker.tasks.leave();
+    }
+}
+
+struct Worker {
+    machine: &'static Machine,
+    poller: Poller,
+    tasks: Tasks,
+    /// When the next round of giving memory back begins.
+    care_at: Time,
+    /// Whether such a round is going on.
+    caring: bool,
+}
+
+impl Worker {
+    /// One turn of the loop. Returns whether there will be another.
+    fn turn(&mut self) -> bool {
+        let ran = self.run();
+        if ran > 0 && self.care_at == Time::NEVER && !self.caring {
+            self.care_at = Time::now().after(CARE_EVERY);
+        }
+        if self.caring {
+            self.care();
+        }
+        if self.tasks.has_runnable() || self.caring {
+            self.poll(Some(Duration::ZERO));
+        } else if self.machine.has_ended() {
+            // Others may have looked a moment too early.
+            self.machine.ring_all();
+            return false;
+        } else if self.tasks.fall_asleep() {
+            let timeout = self.next_event().map(|at| at.since(Time::now()));
+            self.poll(timeout);
+            self.tasks.wake_up();
+        } else {
+            self.poll(Some(Duration::ZERO));
+        }
+        self.fire_timers();
+        true
+    }
+
+    /// Runs what can run, until the queue is empty or it is time to poll.
+    fn run(&mut self) -> usize {
+        let mut ran = 0;
+        loop {
+            self.tasks.take_inbox();
+            match self.tasks.run_batch() {
+                0 => return ran,
+                batch => ran += batch,
+            }
+            if ran >= POLL_AFTER {
+                return ran;
+            }
+        }
+    }
+
+    fn poll(&mut self, timeout: Option<Duration>) {
+        if let Err(error) = self.poller.poll(timeout) {
+            // Nothing that a program can do makes a good epoll fail; without it
+            // nobody here would ever wake up.
+            eprintln!("netpoll: a worker cannot poll: {error}");
+            std::process::abort();
+        }
+    }
+
+    /// When the worker has to wake up if nothing else happens.
+    fn next_event(&self) -> Option<Time> {
+        let timer = self.tasks.next_timer().unwrap_or(Time::NEVER);
+        let next = timer.min(self.care_at);
+        (next != Time::NEVER).then_some(next)
+    }
+
+    fn fire_timers(&mut self) {
+        let Some(next) = self.next_event() else {
+            return;
+        };
+        let now = Time::now();
+        if next > now {
+            return;
+        }
+        self.tasks.fire_timers(now);
+        if self.care_at <= now {
+            self.care_at = Time::NEVER;
+            self.caring = true;
+        }
+    }
+
+    /// One step of giving memory back. When the round is over and nothing is left
+    /// for a later one, the worker can sleep until something happens.
+    fn care(&mut self) {
+        self.caring = self.tasks.tend();
+        if !self.caring && self.tasks.needs_care() {
+            self.care_at = Time::now().after(CARE_EVERY);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Layer 0: the only system calls.
+pub mod epoll;
+pub(crate) mod eventfd;
+pub(crate) mod fallback;
+pub(crate) mod memory;
+pub(crate) mod poll;
+pub(crate) mod socket;

@@ -1,0 +1,158 @@
+//! Where a task lives: what other threads may touch of a worker.
+//!
+//! A home is the address of a worker: its inbox, its bell, its load. Homes live
+//! in a type-stable table, like tasks, so that a waker that is still ringing
+//! when the worker has already gone rings at most for its successor. A plain
+//! thread that waits has a home too, of which only the bell is used.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::inbox::Inbox;
+use super::local::Local;
+use super::owner::OwnerCell;
+use super::table::{Slot, Table};
+use super::task::{TASKS, Task};
+use crate::stack::Pool;
+use crate::sys::eventfd::EventFd;
+
+/// See the [module](self).
+pub(crate) struct Home {
+    pub(super) index: u32,
+    pub(super) inbox: Inbox,
+    /// The lock keeps the number of the eventfd from being closed, and given to
+    /// somebody else, under a ring that comes late. It is taken only to ring a
+    /// thread that sleeps, beside a system call.
+    bell: Mutex<Option<EventFd>>,
+    /// A thread takes nothing from its inbox: it is woken by its bell alone.
+    is_thread: AtomicBool,
+    /// How many tasks were ever sent to live here, and how many of them have
+    /// ended. Both only grow; see `Home::all_ended`.
+    came: AtomicU64,
+    ended: AtomicU64,
+    /// What only the worker itself touches.
+    pub(super) local: OwnerCell<Local>,
+}
+
+/// The right to be the worker of a home. There is one for each.
+pub(crate) struct Post {
+    pub(super) home: &'static Home,
+    pub(super) stacks: Pool,
+}
+
+impl Post {
+    pub(crate) fn home(&self) -> &'static Home {
+        self.home
+    }
+}
+
+pub(super) static HOMES: Table<Home> = Table::new();
+
+impl Slot for Home {
+    fn new(index: u32) -> Self {
+        Self {
+            index,
+            inbox: Inbox::new(),
+            bell: Mutex::new(None),
+            is_thread: AtomicBool::new(false),
+            came: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
+            local: OwnerCell::new(Local::new()),
+        }
+    }
+}
+
+impl Home {
+    /// Takes a home for a worker.
+    pub(crate) fn for_worker(bell: EventFd) -> Post {
+        let home = HOMES.take();
+        home.is_thread.store(false, Ordering::Relaxed);
+        home.set_bell(Some(bell));
+        Post {
+            home,
+            stacks: Pool::new(),
+        }
+    }
+
+    /// Takes a home for a thread. Without a bell, the thread has to look up now
+    /// and then.
+    pub(super) fn for_thread(bell: Option<EventFd>) -> &'static Self {
+        let home = HOMES.take();
+        home.is_thread.store(true, Ordering::Relaxed);
+        home.set_bell(bell);
+        home
+    }
+
+    /// Gives the home back. Nothing lives here any more, and who still rings
+    /// reaches nobody.
+    pub(crate) fn give_back(&'static self) {
+        self.set_bell(None);
+        HOMES.give_back(&[self.index]);
+    }
+
+    fn set_bell(&self, bell: Option<EventFd>) {
+        *self.bell.lock().unwrap_or_else(PoisonError::into_inner) = bell;
+    }
+
+    /// Does something with the bell, which stays open meanwhile.
+    pub(crate) fn with_bell<R>(&self, f: impl FnOnce(&EventFd) -> R) -> Option<R> {
+        let bell = self.bell.lock().unwrap_or_else(PoisonError::into_inner);
+        bell.as_ref().map(f)
+    }
+
+    /// Makes the worker's wait, or the thread's, return.
+    pub(crate) fn ring(&self) {
+        self.with_bell(EventFd::write);
+    }
+
+    /// Hands over a task that shall run here, from another thread.
+    pub(crate) fn send(&self, task: &'static Task) {
+        if self.is_thread.load(Ordering::Relaxed) || self.inbox.push(task.index, &task.link) {
+            self.ring();
+        }
+    }
+
+    /// How many tasks live here, started or not. A moment later it is another number.
+    pub(crate) fn load(&self) -> u64 {
+        let ended = self.ended.load(Ordering::Relaxed);
+        self.came.load(Ordering::Relaxed).saturating_sub(ended)
+    }
+
+    pub(super) fn task_came(&self) {
+        self.came.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Worker only.
+    pub(super) fn task_ended(&self) {
+        let ended = self.ended.load(Ordering::Relaxed);
+        // Pairs with the acquire in `all_ended`: who counts this task as ended also
+        // counts the tasks that it started.
+        self.ended.store(ended + 1, Ordering::Release);
+    }
+
+    /// Whether no task lives in any of these homes, and, if only tasks start
+    /// tasks there, none ever will.
+    ///
+    /// The numbers cannot be read all at once, but they only grow, and no more
+    /// tasks have ended than came. If the sum of those that came, read *after* the
+    /// sum of those that had ended, is no greater, then at the moment between the
+    /// two readings every task had ended. (F. Mattern, "Algorithms for distributed
+    /// termination detection", 1987: the four counter method.)
+    pub(crate) fn all_ended<'a>(homes: impl Iterator<Item = &'a Home> + Clone) -> bool {
+        let ended: u64 = homes
+            .clone()
+            .map(|home| home.ended.load(Ordering::Acquire))
+            .sum();
+        let came: u64 = homes.map(|home| home.came.load(Ordering::Acquire)).sum();
+        came == ended
+    }
+
+    /// The tasks in the inbox, first come first. Worker only.
+    pub(super) fn take_inbox(&self, each: impl FnMut(&'static Task)) {
+        let mut each = each;
+        self.inbox.take(
+            |index| &TASKS.get(index).link,
+            |index| each(TASKS.get(index)),
+        );
+    }
+}

@@ -1,0 +1,157 @@
+//! A type-stable table: slots that are reused, and never freed.
+//!
+//! A slot, once made, is of its type until the process ends, so a number that
+//! names one is always good to look up: the lookup needs no reference count,
+//! and a message that arrives late (a wake-up for a task that has ended, an
+//! event for a socket that was closed) finds valid memory. What tells it that
+//! it is late is a count in the slot that moves on with each use: the epoch of
+//! a task, the generation of a descriptor. Go keeps its `g` and `pollDesc` in
+//! the same way. The table is as large as the most slots ever in use at once.
+//!
+//! ```text
+//! bucket 0: 64 slots | bucket 1: 128 slots | bucket 2: 256 slots | ...
+//!           0..63              64..191             192..447
+//! ```
+//!
+//! Buckets double, so a number is turned into a place by two shifts and a
+//! table of at most 26 pointers, and growing moves nothing.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// Slots in the first bucket.
+const FIRST: u32 = 64;
+/// With 26 buckets there are more than four thousand million slots.
+const BUCKETS: usize = 26;
+
+/// What a table holds.
+pub(crate) trait Slot {
+    /// A slot that has not been used yet and will be known by this number.
+    fn new(index: u32) -> Self;
+}
+
+/// A table of `T` that hands out numbers; see the [module](self).
+pub(crate) struct Table<T: 'static> {
+    buckets: [OnceLock<Box<[T]>>; BUCKETS],
+    vacant: Mutex<Vacant>,
+}
+
+/// The slots that nobody uses.
+struct Vacant {
+    /// Those that were used before, the latest on top.
+    used: Vec<u32>,
+    /// All from this number on have never been used.
+    fresh: u32,
+}
+
+impl<T: Slot> Table<T> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            buckets: [const { OnceLock::new() }; BUCKETS],
+            vacant: Mutex::new(Vacant {
+                used: Vec::new(),
+                fresh: 0,
+            }),
+        }
+    }
+
+    /// The slot of this number.
+    ///
+    /// # Panics
+    ///
+    /// If the number was never handed out.
+    #[inline]
+    pub(crate) fn get(&'static self, index: u32) -> &'static T {
+        let (bucket, offset) = place(index);
+        &self.buckets[bucket]
+            .get()
+            .expect("a number that was handed out")[offset]
+    }
+
+    /// Takes a slot that nobody uses.
+    pub(crate) fn take(&'static self) -> &'static T {
+        let mut one = [0];
+        self.take_many(&mut one);
+        self.get(one[0])
+    }
+
+    /// Takes as many slots as `indexes` has room for, under one lock.
+    pub(crate) fn take_many(&'static self, indexes: &mut [u32]) {
+        let mut vacant = self.vacant.lock().unwrap_or_else(PoisonError::into_inner);
+        for index in indexes {
+            *index = vacant.used.pop().unwrap_or_else(|| {
+                let fresh = vacant.fresh;
+                vacant.fresh = fresh
+                    .checked_add(1)
+                    .expect("four thousand million slots in use");
+                let (bucket, _) = place(fresh);
+                self.buckets[bucket].get_or_init(|| {
+                    let start = start_of(bucket);
+                    (start..start + (FIRST << bucket)).map(T::new).collect()
+                });
+                fresh
+            });
+        }
+    }
+
+    /// Gives slots back. What still names them must recognise, by the count in
+    /// the slot, that it comes too late.
+    pub(crate) fn give_back(&'static self, indexes: &[u32]) {
+        let mut vacant = self.vacant.lock().unwrap_or_else(PoisonError::into_inner);
+        vacant.used.extend_from_slice(indexes);
+    }
+}
+
+/// The number of the first slot of a bucket.
+fn start_of(bucket: usize) -> u32 {
+    (FIRST << bucket) - FIRST
+}
+
+/// The bucket of a number, and its place there.
+#[inline]
+fn place(index: u32) -> (usize, usize) {
+    let shifted = u64::from(index) + u64::from(FIRST);
+    let bucket = (shifted.ilog2() - FIRST.ilog2()) as usize;
+    let offset = shifted - (u64::from(FIRST) << bucket);
+    (bucket, offset as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FIRST, Slot, Table, place, start_of};
+    use std::collections::HashSet;
+
+    struct Numbered(u32);
+
+    impl Slot for Numbered {
+        fn new(index: u32) -> Self {
+            Self(index)
+        }
+    }
+
+    #[test]
+    fn places_are_dense() {
+        assert_eq!(place(0), (0, 0));
+        assert_eq!(place(FIRST - 1), (0, 63));
+        assert_eq!(place(FIRST), (1, 0));
+        for index in 0..10_000 {
+            let (bucket, offset) = place(index);
+            assert_eq!(start_of(bucket) as usize + offset, index as usize);
+        }
+        assert_eq!(place(u32::MAX - FIRST).0, super::BUCKETS - 1);
+    }
+
+    #[test]
+    fn a_slot_keeps_its_place_and_is_handed_out_once() {
+        static TABLE: Table<Numbered> = Table::new();
+        let mut indexes = [0; 1000];
+        TABLE.take_many(&mut indexes);
+        assert_eq!(indexes.iter().collect::<HashSet<_>>().len(), 1000);
+        for index in indexes {
+            assert_eq!(TABLE.get(index).0, index);
+        }
+        let before: *const Numbered = TABLE.get(7);
+        TABLE.give_back(&[7]);
+        assert_eq!(TABLE.take().0, 7);
+        assert_eq!(before, TABLE.get(7) as *const Numbered);
+    }
+}

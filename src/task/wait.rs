@@ -1,0 +1,358 @@
+//! Waiting: the one primitive through which everything here sleeps.
+//!
+//! ```text
+//! let wait = Wait::begin(reason);       // a new epoch
+//! somewhere.put(wait.waker());          // who holds it can end the wait
+//! match wait.park(deadline) { .. }      // sleeps until the first of them does
+//! ```
+//!
+//! On a task, `park` leaves the stack to the worker, which runs others meanwhile.
+//! On any other thread it blocks the thread, in `poll(2)` on a bell of its own
+//! and on the descriptor that the wait is for. Between `begin` and `park` nothing
+//! else may wait.
+//!
+//! A wait can end for no reason that its caller knows of (a wake-up that was on
+//! its way, a deadline that moved): callers look again, and wait again.
+//!
+//! # While unwinding
+//!
+//! std counts panics per thread, so a task that leaves its worker while it is
+//! unwinding shows its panic to every other task there. A wait for a descriptor
+//! or a timer therefore does not switch: it blocks the worker as if it were a
+//! plain thread, for a second at most, and then reports that the deadline came.
+//! A wait that only another task can end has to switch, or it would never end.
+
+use std::cell::Cell;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::clock::Time;
+use super::home::Home;
+use super::local::{self, Local};
+use super::task::{BUDGET, TASKS, Task};
+use super::waker::Waker;
+use super::word::Outcome;
+use crate::stack::TaskName;
+use crate::sys::eventfd::EventFd;
+use crate::sys::poll::{Interest, poll};
+
+/// What a task waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// A descriptor becomes readable.
+    Read(RawFd),
+    /// A descriptor becomes writable.
+    Write(RawFd),
+    /// Time passes.
+    Sleep,
+    /// Another task ends.
+    Join,
+    /// Another task lets go of something.
+    Lock,
+}
+
+impl Reason {
+    /// Whether the wait ends without any other task's doing.
+    fn is_outside(self) -> bool {
+        matches!(self, Reason::Read(_) | Reason::Write(_) | Reason::Sleep)
+    }
+}
+
+/// The longest that a wait may block a worker.
+const BLOCK_MOST: Duration = Duration::from_secs(1);
+/// How often a thread without a bell looks up.
+const LOOK_UP: Duration = Duration::from_millis(10);
+
+/// How often a task has parked while it was unwinding.
+static PARKED_UNWINDING: AtomicU64 = AtomicU64::new(0);
+
+/// One wait of the calling task or thread; see the [module](self).
+pub(crate) struct Wait {
+    sleeper: Sleeper,
+    epoch: u32,
+    reason: Reason,
+}
+
+enum Sleeper {
+    Task(&'static Local, &'static Task),
+    /// With the longest that it may block.
+    Thread(Seat, Option<Duration>),
+}
+
+impl Wait {
+    /// Begins a wait.
+    ///
+    /// # Panics
+    ///
+    /// In a task that is inside of `no_park`.
+    pub(crate) fn begin(reason: Reason) -> Self {
+        let sleeper = match local::current() {
+            Some((_, task)) if reason.is_outside() && is_unwinding(task) => {
+                Sleeper::Thread(Seat::of_thread(), Some(BLOCK_MOST))
+            }
+            Some((local, task)) => {
+                check_may_park(task);
+                Sleeper::Task(local, task)
+            }
+            None => Sleeper::Thread(Seat::of_thread(), None),
+        };
+        let epoch = sleeper.task().word.arm();
+        Self {
+            sleeper,
+            epoch,
+            reason,
+        }
+    }
+
+    /// What ends this wait.
+    pub(crate) fn waker(&self) -> Waker {
+        Waker::new(self.sleeper.task(), self.epoch)
+    }
+
+    /// Leaves the wait without sleeping; returns whether a waker had ended it.
+    pub(crate) fn cancel(self) -> bool {
+        let ended = self.sleeper.task().word.finish().is_some();
+        std::mem::forget(self);
+        ended
+    }
+
+    /// Sleeps until a waker ends the wait, or the deadline comes.
+    pub(crate) fn park(self, deadline: Time) -> Outcome {
+        let outcome = match &self.sleeper {
+            Sleeper::Task(local, task) => park_task(local, task, deadline),
+            Sleeper::Thread(seat, most) => {
+                let deadline = match most {
+                    Some(most) => deadline.min(Time::now().after(*most)),
+                    None => deadline,
+                };
+                seat.block(self.reason, deadline)
+            }
+        };
+        // Dropping would finish a wait that has been finished.
+        std::mem::forget(self);
+        outcome
+    }
+}
+
+impl Drop for Wait {
+    /// The wait turned out not to be needed.
+    fn drop(&mut self) {
+        self.sleeper.task().word.finish();
+    }
+}
+
+impl Sleeper {
+    fn task(&self) -> &'static Task {
+        match self {
+            Sleeper::Task(_, task) => task,
+            Sleeper::Thread(seat, _) => seat.task,
+        }
+    }
+}
+
+fn park_task(local: &'static Local, task: &'static Task, deadline: Time) -> Outcome {
+    // SAFETY: this is the current task, so this thread is its worker.
+    let own = unsafe { task.own() };
+    if deadline != Time::NEVER {
+        local.set_deadline(task, deadline);
+    }
+    if task.word.park() {
+        let unwinding = is_unwinding(task);
+        if unwinding {
+            PARKED_UNWINDING.fetch_add(1, Ordering::Relaxed);
+        }
+        own.parked_unwinding.set(unwinding);
+        // SAFETY: this runs on the task's stack, and `park` has made sure that the
+        // waker that ends the wait delivers the task.
+        unsafe { task.switch() };
+    }
+    own.deadline.set(Time::NEVER);
+    task.word
+        .finish()
+        .expect("a task that was delivered was woken")
+}
+
+/// Whether this task, and not another one of its worker, is unwinding.
+///
+/// `panicking` speaks of the thread. It is about this task if the task parked in
+/// its own unwinding, or if nobody was unwinding when it was last resumed.
+fn is_unwinding(task: &Task) -> bool {
+    std::thread::panicking() && {
+        // SAFETY: the callers pass the current task.
+        let own = unsafe { task.own() };
+        own.parked_unwinding.get() || !own.resumed_among_panics.get()
+    }
+}
+
+fn check_may_park(task: &Task) {
+    // SAFETY: the callers pass the current task.
+    if unsafe { task.own() }.no_park.get() > 0 {
+        // Reached only by a bug in the caller's program; the panic unwinds to it.
+        panic!("a task parked inside of no_park");
+    }
+}
+
+/// Lets other tasks of the worker run; on another thread, other threads.
+pub(crate) fn yield_now() {
+    match local::current() {
+        Some((local, task)) => {
+            check_may_park(task);
+            give_way(local, task);
+        }
+        None => std::thread::yield_now(),
+    }
+}
+
+fn give_way(local: &Local, task: &'static Task) {
+    local.push(task);
+    // SAFETY: this runs on the task's stack, and the task is in its worker's queue.
+    unsafe { task.switch() };
+}
+
+/// Counts an operation that did not have to wait. A task that has done many
+/// without ever parking gives way, so that it does not starve the others; but
+/// not where it must not park, and not while it unwinds.
+#[inline]
+pub(crate) fn spend() {
+    let Some((local, task)) = local::current() else {
+        return;
+    };
+    // SAFETY: it is the current task.
+    let own = unsafe { task.own() };
+    match own.budget.get() {
+        0 => {
+            if own.no_park.get() == 0 && !is_unwinding(task) {
+                give_way(local, task);
+            } else {
+                own.budget.set(BUDGET);
+            }
+        }
+        left => own.budget.set(left - 1),
+    }
+}
+
+/// Runs `f`; if it parks, it panics. On a thread that is no task, only runs it.
+pub(crate) fn no_park<R>(f: impl FnOnce() -> R) -> R {
+    struct Inside(&'static Cell<u32>);
+    impl Drop for Inside {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() - 1);
+        }
+    }
+    let _inside = local::current().map(|(_, task)| {
+        // SAFETY: it is the current task; the guard lives on its stack.
+        let depth = &unsafe { task.own() }.no_park;
+        depth.set(depth.get() + 1);
+        Inside(depth)
+    });
+    f()
+}
+
+/// The name of the task that runs on the calling thread. For a signal handler:
+/// it only reads.
+pub(crate) fn current_name() -> Option<TaskName> {
+    let (_, task) = local::current()?;
+    // SAFETY: it is the current task. A name lives as long as its task, and the
+    // report is written while the task is stopped in the middle.
+    unsafe {
+        let name = task.name().unwrap_or("<unnamed>");
+        Some(TaskName::new(name.as_ptr(), name.len()))
+    }
+}
+
+/// Whether the calling thread is running a task.
+pub(crate) fn is_task() -> bool {
+    local::current().is_some()
+}
+
+/// The place of a thread that waits: a slot like a task's, and a home of which
+/// only the bell is used.
+#[derive(Clone, Copy)]
+struct Seat {
+    task: &'static Task,
+    home: &'static Home,
+    bell: Option<RawFd>,
+}
+
+impl Seat {
+    /// The seat of the calling thread, which it keeps until it ends.
+    fn of_thread() -> Self {
+        struct Owned(Seat);
+        impl Drop for Owned {
+            fn drop(&mut self) {
+                self.0.task.leave_home();
+                TASKS.give_back(&[self.0.task.index]);
+                self.0.home.give_back();
+            }
+        }
+        thread_local! {
+            static SEAT: Owned = Owned(Seat::take());
+        }
+        // A destructor of another thread-local may wait when this one is gone
+        // already; then a seat is taken and not given back.
+        SEAT.try_with(|owned| owned.0)
+            .unwrap_or_else(|_| Self::take())
+    }
+
+    fn take() -> Self {
+        let task = TASKS.take();
+        // Without a descriptor to spare it looks up now and then.
+        let bell = EventFd::new().ok();
+        let number = bell.as_ref().map(|bell| bell.as_fd().as_raw_fd());
+        let home = Home::for_thread(bell);
+        task.set_home(home);
+        Self {
+            task,
+            home,
+            bell: number,
+        }
+    }
+
+    /// Blocks the thread until the wait is ended, the deadline comes, or the
+    /// descriptor of the reason is ready.
+    fn block(&self, reason: Reason, deadline: Time) -> Outcome {
+        let word = &self.task.word;
+        if word.park() {
+            loop {
+                let ready = self.block_once(reason, deadline);
+                if word.is_woken() || ready {
+                    break;
+                }
+                if deadline != Time::NEVER && Time::now() >= deadline {
+                    return word.finish().unwrap_or(Outcome::Deadline);
+                }
+            }
+        }
+        word.finish().unwrap_or(Outcome::Woken)
+    }
+
+    /// Blocks once; returns whether the descriptor is ready.
+    fn block_once(&self, reason: Reason, deadline: Time) -> bool {
+        let (number, interest) = match reason {
+            Reason::Read(number) => (Some(number), Interest::Read),
+            Reason::Write(number) => (Some(number), Interest::Write),
+            _ => (None, Interest::Read),
+        };
+        // SAFETY: the caller of `Wait` holds the descriptor open until the wait ends.
+        let fd = number.map(|number| unsafe { BorrowedFd::borrow_raw(number) });
+        let left = (deadline != Time::NEVER).then(|| deadline.since(Time::now()));
+        // SAFETY: the bell stays open as long as the thread has its seat.
+        let bell = self
+            .bell
+            .map(|number| unsafe { BorrowedFd::borrow_raw(number) });
+        let timeout = match bell {
+            Some(_) => left,
+            None => Some(left.map_or(LOOK_UP, |left| left.min(LOOK_UP))),
+        };
+        let fds = [
+            bell.map(|bell| (bell, Interest::Read)),
+            fd.map(|fd| (fd, interest)),
+        ];
+        let [rung, ready] = poll(fds, timeout);
+        if rung {
+            self.home.with_bell(EventFd::drain);
+        }
+        ready
+    }
+}

@@ -1,0 +1,68 @@
+//! What the tests share.
+
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
+
+use std::io;
+use std::time::Duration;
+
+use netpoll::Builder;
+use netpoll::net::{TcpListener, TcpStream};
+
+/// Runs a test as a task, on one worker and on several.
+pub fn on_workers(test: impl Fn() + Clone + Send + 'static) {
+    for workers in [1, 2, 8] {
+        on(workers, test.clone());
+    }
+}
+
+/// Runs a test as a task, on so many workers.
+pub fn on(workers: usize, test: impl FnOnce() + Send + 'static) {
+    let runtime = Builder::new().workers(workers).build().unwrap();
+    if let Err(panic) = runtime.spawn(test).join() {
+        eprintln!("the test failed on {workers} workers");
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// Runs a test as a task on one worker and on several, and on a thread that runs
+/// no tasks.
+pub fn everywhere(test: impl Fn() + Clone + Send + 'static) {
+    on_workers(test.clone());
+    test();
+}
+
+/// A connection: the server's end and the client's.
+pub fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    (server, client)
+}
+
+/// A connection whose other end is std's, for peers that do what ours never would.
+pub fn pair_with_std() -> (TcpStream, std::net::TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    (server, client)
+}
+
+/// So long that nothing here takes it, and short enough to see a hang.
+pub const LONG: Duration = Duration::from_secs(20);
+
+/// The kind of an error that there must be.
+pub fn kind<T>(result: io::Result<T>) -> io::ErrorKind {
+    match result {
+        Ok(_) => panic!("an error was expected"),
+        Err(error) => error.kind(),
+    }
+}
+
+/// Lets time pass until something is so; fails if it never is.
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = std::time::Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < LONG, "waited in vain until {what}");
+        netpoll::thread::sleep(Duration::from_millis(1));
+    }
+}
