@@ -1,1 +1,35 @@
-//! Model checks of the lock-free words of `netpoll`; see the tests.
+//! Model checks of the lock-free words of `netpoll`.
+//!
+//! [loom](https://docs.rs/loom) runs a scene with every interleaving of its
+//! threads, and with every value that a load may return. The files that are
+//! checked are the files that are shipped: [`task`] and [`poll`] include them from
+//! where they lie, each in a module tree where `super::atomic` leads to loom.
+//!
+//! A model that cannot fail proves nothing. So each scene is run as it is, where it
+//! has to hold, and once for each [`Weakening`] that takes away something it relies
+//! on, where it has to fail, and in the way that is expected. `tests/` says which.
+//!
+//! | folder or file | idea |
+//! |---|---|
+//! | `tests/` | which scene breaks under which weakening |
+//! | `scenes/` | what the threads of a model do, and what must hold |
+//! | `task`, `poll` | netpoll's files, and models of what they stand on |
+//! | `atomic`, `weakening` | loom's atomics, or something less |
+//! | `bell`, `data` | sleeping, and what is published |
+//! | `check` | running a scene |
+//!
+//! `cargo test --release -p netpoll-models` runs all. To see the interleaving of a
+//! failure, run one test with `LOOM_LOG=trace LOOM_LOCATION=1`.
+
+mod atomic;
+mod bell;
+mod check;
+mod data;
+mod poll;
+mod scenes;
+mod task;
+mod weakening;
+
+pub use check::check;
+pub use scenes::{direction, inbox, lock, word};
+pub use weakening::Weakening;

@@ -16,7 +16,7 @@ use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::time::Duration;
 
 pub(crate) use accept::Pause;
@@ -36,6 +36,9 @@ pub(crate) struct Fd {
     /// How long one operation may wait, in nanoseconds; zero for as long as it takes.
     read_timeout: AtomicU64,
     write_timeout: AtomicU64,
+    /// The error that ended a write which had written something; the next one
+    /// reports it. Zero for none.
+    deferred: AtomicI32,
     /// Whether the user asked for operations that never wait.
     nonblocking: AtomicBool,
 }
@@ -49,6 +52,7 @@ impl Fd {
             write_lock: Lock::new(),
             read_timeout: AtomicU64::new(0),
             write_timeout: AtomicU64::new(0),
+            deferred: AtomicI32::new(0),
             nonblocking: AtomicBool::new(false),
         }
     }

@@ -11,7 +11,8 @@ use crate::task;
 
 impl Fd {
     /// Writes until all is written, as a blocking socket does; if that fails on
-    /// the way, says how much was, and the next call fails.
+    /// the way, says how much was, and the next call fails. (The kernel reports an
+    /// error once, so the one that ended the write is kept for that call.)
     ///
     /// Readiness is consumed only when the socket turns out to be full: a socket
     /// that takes what is sent, which is nearly always, costs one look.
@@ -34,6 +35,9 @@ impl Fd {
         let mut timeout = Timeout::new(self.timeout(Way::Write));
         let _locked = self.lock(Way::Write, &mut timeout).map_err(error_of)?;
         self.check(Way::Write).map_err(error_of)?;
+        if self.deferred.load(Ordering::Relaxed) != 0 {
+            return Err(self.take_deferred());
+        }
         let direction = self.registration.direction(Way::Write);
         let mut written = 0;
         let mut worth_trying = direction.is_ready() || self.is_nonblocking();
@@ -53,7 +57,12 @@ impl Fd {
                     Err(Fault::WouldBlock) if consumed => worth_trying = false,
                     Err(Fault::WouldBlock) => {}
                     Err(Fault::Interrupted) => continue,
-                    Err(Fault::Error(errno)) => break Err(self.cause(errno)),
+                    Err(Fault::Error(errno)) => {
+                        if written > 0 {
+                            self.deferred.store(errno.raw_os_error(), Ordering::Relaxed);
+                        }
+                        break Err(self.cause(errno));
+                    }
                 }
                 if !consumed {
                     // It is full, or nearly. Consume, and look once more: the event
@@ -83,6 +92,12 @@ impl Fd {
             Err(error) if written == 0 => Err(error),
             _ => Ok(written),
         }
+    }
+
+    #[cold]
+    fn take_deferred(&self) -> io::Error {
+        let errno = self.deferred.swap(0, Ordering::Relaxed);
+        self.cause(io::Error::from_raw_os_error(errno))
     }
 
     /// Writes all of `bytes`.

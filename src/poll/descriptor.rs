@@ -181,6 +181,7 @@ impl Descriptor {
         match outcome {
             Outcome::Woken => Ok(()),
             Outcome::Closed => Err(Stop::Closed),
+            Outcome::GaveUp => Err(Stop::Deadline),
             // The deadline may have moved away while the wait lasted.
             Outcome::Deadline => self.expired(way, timeout),
         }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use super::runtime::Machine;
 use crate::poll::Poller;
+use crate::stack;
 use crate::sys::eventfd::EventFd;
 use crate::task::{Home, Post, Tasks, Time};
 
@@ -48,6 +49,7 @@ impl Place {
 
     /// Works on the calling thread until the machine ends.
     pub(super) fn work(self, machine: &'static Machine) {
+        stack::ensure_alternate_stack();
         self.poller.enter();
         let mut worker = Worker {
             machine,

@@ -120,6 +120,7 @@ impl Budget {
         self.cut.load(Ordering::Relaxed)
     }
 
+    #[cfg(test)]
     pub(super) fn live(&self) -> usize {
         self.live.load(Ordering::Relaxed)
     }

@@ -34,6 +34,13 @@ impl Class {
         Ok(Class((log2 - MIN_SIZE.ilog2()) as u8))
     }
 
+    /// The class at a place among [`COUNT`].
+    #[inline]
+    pub(super) fn of_index(index: usize) -> Class {
+        debug_assert!(index < COUNT);
+        Class(index as u8)
+    }
+
     /// The place of this class among [`COUNT`].
     #[inline]
     pub(super) fn index(self) -> usize {
@@ -93,6 +100,7 @@ mod tests {
         assert_eq!(Class(0).usable(), MIN_SIZE);
         let last = Class::for_size(MAX_SIZE).unwrap();
         assert_eq!(last.index(), COUNT - 1);
+        assert_eq!(Class::of_index(last.index()), last);
     }
 
     #[test]

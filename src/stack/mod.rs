@@ -53,7 +53,8 @@ pub(crate) use overflow::install as install_overflow_report;
 pub(crate) use permit::{Permit, acquire};
 pub(crate) use pool::Pool;
 pub(crate) use report::TaskName;
-pub(crate) use reserve::{Figures, figures};
+#[cfg(test)]
+pub(crate) use reserve::figures;
 pub(crate) use stack::Stack;
 
 /// Whether a stack can be of this size.

@@ -23,8 +23,8 @@
 //! - *Idle in another size class*: where no more may be cut, an idle stack of
 //!   another class is taken apart (its guard removed, which merges its
 //!   mappings), and its share goes to the new one. See `reserve`.
-//! - *Idle in another worker's pool*: a pool keeps at most [`HOARD`](super::budget::HOARD) stacks and
-//!   hands the others to the reserve, and permits end `HOARD` stacks earlier
+//! - *Idle in another worker's pool*: a pool keeps at most [`HOARD`] stacks and
+//!   hands the others to the reserve, and permits end [`HOARD`] stacks earlier
 //!   for each pool. See `pool`.
 //!
 //! Two things are asked for in return. A stack goes back to its pool before its
@@ -32,6 +32,8 @@
 //! all permits are given away may hoard stacks that were promised. A stack that
 //! is taken without a permit, or that is lost, leaves others with the error
 //! instead of a stack.
+//!
+//! [`HOARD`]: super::budget::HOARD
 
 use std::io;
 

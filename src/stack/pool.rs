@@ -121,11 +121,13 @@ impl Pool {
         more
     }
 
+    #[cfg(test)]
     /// How many stacks are idle here.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
+    #[cfg(test)]
     /// How many of them may hold pages; the others have given theirs back.
     pub(crate) fn resident_hint(&self) -> usize {
         self.len - self.shelves.iter().map(Shelf::clean).sum::<usize>()

@@ -198,6 +198,7 @@ impl Reserve {
     }
 }
 
+#[cfg(test)]
 /// What the process has of stacks, outside its workers' pools.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Figures {
@@ -209,12 +210,14 @@ pub(crate) struct Figures {
     pub(crate) permits: usize,
 }
 
+#[cfg(test)]
 /// What the process has of stacks. Takes the reserve's lock.
 pub(crate) fn figures() -> Figures {
     RESERVE.figures()
 }
 
 impl Reserve {
+    #[cfg(test)]
     pub(super) fn figures(&self) -> Figures {
         Figures {
             idle: self.lock().lots.iter().map(|lot| lot.idle.len()).sum(),

@@ -53,6 +53,11 @@ impl Slab {
         })?;
         // SAFETY: the range has just been mapped.
         unsafe { memory::refuse_huge_pages(start, len) };
+        if guard::kind() == guard::Kind::Protected {
+            // So that a guard which is removed gives both its mappings back.
+            // SAFETY: the range has just been mapped, and nobody else knows it.
+            unsafe { memory::keep_mergeable(start) };
+        }
         register(Record {
             start,
             end: start + len,

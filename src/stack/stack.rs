@@ -22,7 +22,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::class::Class;
+use super::class::{COUNT, Class};
 use super::guard;
 use super::slab::usable_start;
 use crate::sys::memory;
@@ -43,14 +43,29 @@ const COLOUR_STEP: usize = 13;
 static CUT: AtomicUsize = AtomicUsize::new(0);
 
 /// A stack for a task; see the [module](self).
+///
+/// Two words, written and read as such: with fields of a byte each, a push to
+/// a pool and the pop after it would wait for one another in the store buffer.
 #[must_use = "a stack that is dropped is lost; give it back with `Pool::put`"]
 #[derive(Debug)]
 pub(crate) struct Stack {
     base: NonZeroUsize,
-    limit: NonZeroUsize,
-    class: Class,
-    guard: guard::Kind,
+    /// The limit, and in the bits that are zero in it because it begins a
+    /// page, what kind of stack this is:
+    ///
+    /// ```text
+    ///   63            12 11           6      5       4       0
+    ///   +---------------+--------------+-----------+---------+
+    ///   |     limit     |      0       | protected |  class  |
+    ///   +---------------+--------------+-----------+---------+
+    /// ```
+    limit_and_kind: NonZeroUsize,
 }
+
+const CLASS: usize = (1 << 5) - 1;
+const PROTECTED: usize = 1 << 5;
+const KIND: usize = (1 << 12) - 1;
+const _: () = assert!(COUNT <= CLASS + 1);
 
 impl Stack {
     /// Makes a slot a stack: installs its guard, picks its colour.
@@ -66,22 +81,24 @@ impl Stack {
         // Relaxed: only the number matters.
         let number = CUT.fetch_add(1, Ordering::Relaxed);
         let colour = number.wrapping_mul(COLOUR_STEP) % COLOURS * CACHE_LINE;
-        let nonzero = |address| NonZeroUsize::new(address).expect("nothing is mapped at 0");
+        let protected = match guard {
+            guard::Kind::Advised => 0,
+            guard::Kind::Protected => PROTECTED,
+        };
+        let nonzero = |word| NonZeroUsize::new(word).expect("nothing is mapped at 0");
         Ok(Stack {
             base: nonzero(slot + class.slot() - colour),
-            limit: nonzero(slot),
-            class,
-            guard,
+            limit_and_kind: nonzero(slot | protected | class.index()),
         })
     }
 
     /// Takes a stack apart whose guard is of the kind `Protected`: removes the
     /// guard, gives the pages back, and returns the slot, to be cut again.
     pub(super) fn retire(self) -> Result<usize, Stack> {
-        debug_assert_eq!(self.guard, guard::Kind::Protected);
+        debug_assert_eq!(self.guard(), guard::Kind::Protected);
         // SAFETY: a bare `Stack` has no live frames.
         unsafe { self.trim() };
-        let slot = self.limit.get();
+        let slot = self.limit().get();
         // SAFETY: `cut` made the guard, and the stack it guards ends here.
         match unsafe { guard::remove_protected(slot) } {
             Ok(()) => Ok(slot),
@@ -98,31 +115,38 @@ impl Stack {
     /// The lowest address, that of the guard.
     #[inline]
     pub(crate) fn limit(&self) -> NonZeroUsize {
-        self.limit
+        let limit = self.limit_and_kind.get() & !KIND;
+        // SAFETY: `cut` made this word from an address that begins a page, and
+        // is not 0.
+        unsafe { NonZeroUsize::new_unchecked(limit) }
     }
 
+    #[cfg(test)]
     /// The usable bytes: what was asked for, rounded up to the size class. Up
     /// to 2 KiB of them are spent on the colour.
     #[inline]
     pub(crate) fn size(&self) -> usize {
-        self.class.usable()
+        self.class().usable()
     }
 
     #[inline]
     pub(super) fn class(&self) -> Class {
-        self.class
+        Class::of_index(self.limit_and_kind.get() & CLASS)
     }
 
     #[inline]
     pub(super) fn guard(&self) -> guard::Kind {
-        self.guard
+        match self.limit_and_kind.get() & PROTECTED {
+            0 => guard::Kind::Advised,
+            _ => guard::Kind::Protected,
+        }
     }
 
     /// Whether a stack pointer or the address of a local lies on this stack:
     /// below its base and above its guard.
     #[inline]
     pub(crate) fn contains(&self, address: usize) -> bool {
-        (usable_start(self.limit.get())..self.base.get()).contains(&address)
+        (usable_start(self.limit().get())..self.base.get()).contains(&address)
     }
 
     /// Gives the pages back that lie at least 4 KiB below `sp`; they read as
@@ -148,14 +172,14 @@ impl Stack {
     /// Nobody runs on this stack, and nothing on it is needed.
     pub(super) unsafe fn trim(&self) {
         // SAFETY: the caller's promise.
-        unsafe { self.give_back_up_to(self.limit.get() + self.class.slot()) };
+        unsafe { self.give_back_up_to(self.limit().get() + self.class().slot()) };
     }
 
     /// # Safety
     ///
     /// Nothing on this stack below `end`, a page boundary, is needed.
     unsafe fn give_back_up_to(&self, end: usize) {
-        let start = usable_start(self.limit.get());
+        let start = usable_start(self.limit().get());
         if end > start {
             // Refused for memory that the program has locked, which then means
             // to keep its pages.
@@ -178,7 +202,7 @@ unsafe impl corosensei::stack::Stack for Stack {
 
     #[inline]
     fn limit(&self) -> corosensei::stack::StackPointer {
-        self.limit
+        self.limit()
     }
 }
 

@@ -78,6 +78,26 @@ pub(crate) unsafe fn refuse_huge_pages(start: usize, len: usize) {
     let _without_huge_pages = unsafe { rustix::mm::madvise(start, len, Advice::LinuxNoHugepage) };
 }
 
+/// Lets the parts of a range merge into one mapping again after [`protect`]
+/// split it and its pages were used.
+///
+/// The kernel merges neighbours only if they share the record (`anon_vma`) by
+/// which it finds the mappings of a page, and a mapping gets its record when it
+/// is first written to. So the range is written to while it is one: parts
+/// inherit the record.
+///
+/// # Safety
+///
+/// The range came from [`map`], and nobody has used it yet.
+pub(crate) unsafe fn keep_mergeable(start: usize) {
+    let first: *mut u8 = ptr::with_exposed_provenance_mut(start);
+    // SAFETY: the range is mapped, writable and unused. Volatile, as the write
+    // itself is what counts.
+    unsafe { first.write_volatile(0) };
+    // SAFETY: the range is mapped, and all it holds is this zero.
+    let _keeps_a_page = unsafe { give_back(start, page_size()) };
+}
+
 /// Gives the pages of a range back to the kernel; they read as zero afterwards.
 /// Guards in the range stay. Fails where the range is locked into memory.
 ///

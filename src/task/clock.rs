@@ -18,14 +18,12 @@ fn base() -> Instant {
 impl Time {
     /// Later than every deadline.
     pub(crate) const NEVER: Time = Time(u64::MAX);
-    /// Earlier than, or equal to, every deadline.
-    pub(crate) const PAST: Time = Time(0);
 
     pub(crate) fn now() -> Self {
         Self::at(Instant::now())
     }
 
-    /// The time of this instant; one from before the process first asked is [`Time::PAST`].
+    /// The time of this instant; one from before the process first asked is the first.
     pub(crate) fn at(instant: Instant) -> Self {
         let nanoseconds = instant.saturating_duration_since(base()).as_nanos();
         Self(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
@@ -72,7 +70,7 @@ mod tests {
         assert!(now < Time::NEVER && now.is_past());
         assert!(!Time::NEVER.is_past());
         assert_eq!(now.after(Duration::MAX), Time::NEVER);
-        assert_eq!(Time::PAST.since(now), Duration::ZERO);
+        assert_eq!(Time::from_bits(0).since(now), Duration::ZERO);
         assert_eq!(
             Time::at(Instant::now() - Duration::from_nanos(1)).since(Time::NEVER),
             Duration::ZERO

@@ -19,7 +19,7 @@
 //! std counts panics per thread, so a task that leaves its worker while it is
 //! unwinding shows its panic to every other task there. A wait for a descriptor
 //! or a timer therefore does not switch: it blocks the worker as if it were a
-//! plain thread, for a second at most, and then reports that the deadline came.
+//! plain thread, for a second at most, and then gives up.
 //! A wait that only another task can end has to switch, or it would never end.
 
 use std::cell::Cell;
@@ -122,11 +122,11 @@ impl Wait {
         let outcome = match &self.sleeper {
             Sleeper::Task(local, task) => park_task(local, task, deadline),
             Sleeper::Thread(seat, most) => {
-                let deadline = match most {
-                    Some(most) => deadline.min(Time::now().after(*most)),
-                    None => deadline,
-                };
-                seat.block(self.reason, deadline)
+                let given_up = most.map_or(Time::NEVER, |most| Time::now().after(most));
+                match seat.block(self.reason, deadline.min(given_up)) {
+                    Outcome::Deadline if given_up < deadline => Outcome::GaveUp,
+                    outcome => outcome,
+                }
             }
         };
         // Dropping would finish a wait that has been finished.

@@ -43,6 +43,8 @@ pub(crate) enum Outcome {
     Deadline = 1,
     /// What the task waits on was closed.
     Closed = 2,
+    /// The wait blocked a worker, and for as long as it may.
+    GaveUp = 3,
 }
 
 impl Outcome {
@@ -50,7 +52,8 @@ impl Outcome {
         match (word >> OUTCOME_SHIFT) & 0b11 {
             0 => Self::Woken,
             1 => Self::Deadline,
-            _ => Self::Closed,
+            2 => Self::Closed,
+            _ => Self::GaveUp,
         }
     }
 }

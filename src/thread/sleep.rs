@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::task::{Reason, Time, Wait};
+use crate::task::{Outcome, Reason, Time, Wait};
 
 /// Sleeps for at least this long.
 ///
@@ -34,7 +34,9 @@ pub fn sleep_until(deadline: Instant) {
 
 fn sleep_to(until: Time) {
     while !until.is_past() {
-        if Wait::begin(Reason::Sleep).park(until) == crate::task::Outcome::Deadline {
+        // Nobody has this wait's waker.
+        let outcome = Wait::begin(Reason::Sleep).park(until);
+        if outcome == Outcome::GaveUp {
             return;
         }
     }

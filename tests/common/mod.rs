@@ -66,3 +66,37 @@ pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
         netpoll::thread::sleep(Duration::from_millis(1));
     }
 }
+
+/// Runs a test's body in a process of its own: this test binary again, with the
+/// name of the test. Returns what it printed, if it succeeded.
+pub fn in_child(test: &str, environment: &[(&str, &str)], body: impl FnOnce()) {
+    if std::env::var_os(CHILD).is_some() {
+        return body();
+    }
+    let output = child(test, environment);
+    assert!(
+        output.status.success(),
+        "{}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Set in a child, so that it runs the body.
+const CHILD: &str = "NETPOLL_TEST_CHILD";
+
+/// Whether this is such a process.
+pub fn is_child() -> bool {
+    std::env::var_os(CHILD).is_some()
+}
+
+/// Starts such a process and waits for it.
+pub fn child(test: &str, environment: &[(&str, &str)]) -> std::process::Output {
+    std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(CHILD, "1")
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap()
+}

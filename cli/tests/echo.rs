@@ -1,0 +1,240 @@
+//! `netpoll serve echo`: what comes in goes back.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::process::{Command, Stdio};
+use std::thread;
+
+use support::{Server, bytes, eventually, round_trip, with_workers};
+
+#[test]
+fn five_hundred_connections_at_once_get_their_bytes_back() {
+    with_workers(|workers| {
+        let server = Server::echo(workers, &["--quiet"]);
+        let mut streams: Vec<_> = (0..500).map(|_| server.connect()).collect();
+        // Around the sizes at which the server changes buffers.
+        for length in [1, 511, 512, 513, 2000] {
+            for (seed, stream) in streams.iter_mut().enumerate() {
+                stream.write_all(&bytes(seed, length)).unwrap();
+            }
+            for (seed, stream) in streams.iter_mut().enumerate() {
+                let mut came = vec![0; length];
+                stream.read_exact(&mut came).unwrap();
+                assert!(
+                    came == bytes(seed, length),
+                    "connection {seed}, {length} bytes"
+                );
+            }
+        }
+        drop(streams);
+        server.signal("TERM");
+        let ended = server.end();
+        assert!(ended.status.success());
+        let echoed = format!("{} bytes echoed", 500 * (1 + 511 + 512 + 513 + 2000));
+        ended.assert_totals(&[
+            "500 connections accepted",
+            &echoed,
+            "0 cut off",
+            "0 failures",
+        ]);
+    });
+}
+
+#[test]
+fn much_at_once_comes_back_in_order() {
+    with_workers(|workers| {
+        let server = Server::echo(workers, &["--quiet"]);
+        let clients: Vec<_> = (0..4)
+            .map(|seed| {
+                let mut reader = server.connect();
+                let mut writer = reader.try_clone().unwrap();
+                let sent = bytes(seed, 4 << 20);
+                let sending = sent.clone();
+                thread::spawn(move || {
+                    let writing = thread::spawn(move || {
+                        writer.write_all(&sending).unwrap();
+                        writer.shutdown(Shutdown::Write).unwrap();
+                    });
+                    let mut came = Vec::new();
+                    reader.read_to_end(&mut came).unwrap();
+                    writing.join().unwrap();
+                    assert!(came == sent, "other bytes came back");
+                })
+            })
+            .collect();
+        for client in clients {
+            client.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_client_that_has_said_all_still_gets_its_echo() {
+    with_workers(|workers| {
+        let server = Server::echo(workers, &["--quiet"]);
+        for length in [0, 1, 511, 512, 513, 16 << 10, 100_000] {
+            let mut stream = server.connect();
+            let sent = bytes(length, length);
+            stream.write_all(&sent).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            let mut came = Vec::new();
+            stream.read_to_end(&mut came).unwrap();
+            assert!(came == sent, "{} of {length} bytes came back", came.len());
+        }
+    });
+}
+
+#[test]
+fn a_client_that_reads_nothing_holds_up_nobody() {
+    with_workers(|workers| {
+        let server = Server::echo(workers, &["--quiet"]);
+        let mut deaf = server.connect();
+        deaf.set_nonblocking(true).unwrap();
+        // Until all buffers on the way are full: nothing more is taken for a while.
+        let mut written = 0;
+        let chunk = bytes(1, 64 << 10);
+        let mut refused = 0;
+        while refused < 20 {
+            match deaf.write(&chunk) {
+                Ok(n) => (written, refused) = (written + n, 0),
+                Err(_) => {
+                    refused += 1;
+                    thread::sleep(std::time::Duration::from_millis(10));
+                }
+            }
+        }
+        for seed in 0..10 {
+            round_trip(&mut server.connect(), &bytes(seed, 100));
+        }
+        // All that it said is still there for it.
+        deaf.set_nonblocking(false).unwrap();
+        deaf.shutdown(Shutdown::Write).unwrap();
+        let mut came = Vec::new();
+        deaf.read_to_end(&mut came).unwrap();
+        assert_eq!(came.len(), written);
+    });
+}
+
+#[test]
+fn quiet_says_where_it_listens_and_no_more() {
+    with_workers(|workers| {
+        let server = Server::echo(workers, &["--quiet"]);
+        let mut stream = server.connect();
+        round_trip(&mut stream, b"hello");
+        // Longer than the time between two lines of figures.
+        thread::sleep(std::time::Duration::from_millis(1500));
+        round_trip(&mut stream, b"hello again");
+        drop(stream);
+        server.signal("INT");
+        let ended = server.end();
+        assert_eq!(ended.stdout.len(), 2, "{ended:?}");
+        assert!(ended.stdout[0].starts_with("listening on 127.0.0.1:"));
+        assert!(ended.stdout[0].contains(&format!("{workers} worker")));
+        ended.assert_totals(&["1 connection accepted", "16 bytes echoed"]);
+        assert!(ended.stderr.is_empty(), "{ended:?}");
+    });
+}
+
+#[test]
+fn figures_come_when_something_changes() {
+    with_workers(|workers| {
+        let mut server = Server::echo(workers, &[]);
+        let mut stream = server.connect();
+        round_trip(&mut stream, &bytes(1, 100));
+        let line = server.says("/s");
+        for part in ["1 connection,", "requests/s", "2 tasks", "resident"] {
+            assert!(line.contains(part), "{line}");
+        }
+        server.says("0 B/s, 0 requests/s");
+        // The thread behind them sleeps now, or soon; what comes then wakes it.
+        for _ in 0..3 {
+            let before = server.switches();
+            thread::sleep(std::time::Duration::from_millis(2500));
+            eprintln!("{before:?} {:?}", server.switches());
+            round_trip(&mut stream, b"once more");
+            server.says("9 B/s, 1 requests/s");
+            server.says("0 B/s, 0 requests/s");
+        }
+        drop(stream);
+        server.says("0 connections");
+    });
+}
+
+#[test]
+fn an_idle_server_sleeps() {
+    with_workers(|workers| {
+        for options in [&["--quiet"][..], &[]] {
+            let server = Server::echo(workers, options);
+            let mut streams: Vec<_> = (0..50).map(|_| server.connect()).collect();
+            for stream in &mut streams {
+                round_trip(stream, b"hello");
+            }
+            // It gives memory back for some seconds, and shows figures for some.
+            let mut last = server.switches();
+            eventually(
+                "threads that are switched",
+                || {
+                    thread::sleep(std::time::Duration::from_secs(4));
+                    let now = server.switches();
+                    (std::mem::replace(&mut last, now.clone()), now)
+                },
+                |(before, after)| before == after,
+            );
+        }
+    });
+}
+
+#[test]
+fn nobody_reading_its_output_is_no_reason_to_stop() {
+    with_workers(|workers| {
+        // A reader that takes the first line and goes.
+        let mut shell = Command::new("sh")
+            .args([
+                "-c",
+                "exec \"$0\" serve echo --listen 127.0.0.1:0 --workers \"$1\" 2>&1",
+            ])
+            .args([support::NETPOLL, workers])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = Vec::new();
+        let mut stdout = shell.stdout.take().unwrap();
+        while line.last() != Some(&b'\n') {
+            let mut byte = [0];
+            stdout.read_exact(&mut byte).unwrap();
+            line.push(byte[0]);
+        }
+        drop(stdout);
+        let line = String::from_utf8(line).unwrap();
+        let address = line.split(' ').nth(2).unwrap();
+        let mut server = Killed(shell);
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(support::LONG)).unwrap();
+        // Figures are written in between, to nobody.
+        for _ in 0..3 {
+            round_trip(&mut stream, b"still there?");
+            thread::sleep(std::time::Duration::from_millis(600));
+        }
+        drop(stream);
+        let id = server.0.id();
+        let kill = Command::new("sh")
+            .args(["-c", &format!("kill -s TERM {id}")])
+            .status();
+        assert!(kill.unwrap().success());
+        eventually("its end", || server.0.try_wait().unwrap(), Option::is_some);
+        assert!(server.0.wait().unwrap().success());
+    });
+}
+
+/// A child that is killed when it is dropped.
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

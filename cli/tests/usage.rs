@@ -1,0 +1,106 @@
+//! What the command says when it cannot do what it is told.
+
+mod support;
+
+use std::process::{Command, Output};
+
+use support::{NETPOLL, Server, run, with_workers};
+
+fn first_line(output: &Output) -> String {
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn wrong_options_are_named() {
+    for (arguments, flag) in [
+        (&["--nonsense"][..], "--nonsense"),
+        (&["serve", "echo", "--nonsense"], "--nonsense"),
+        (&["serve", "echo", "--workers", "0"], "--workers"),
+        (&["serve", "echo", "--workers", "1025"], "--workers"),
+        (
+            &["serve", "echo", "--workers", "99999999999999999999"],
+            "--workers",
+        ),
+        (&["serve", "echo", "--workers", "many"], "--workers"),
+        (&["serve", "echo", "--workers"], "--workers"),
+        (&["serve", "echo", "--listen", "nowhere"], "--listen"),
+        (&["serve", "echo", "--listen", "127.0.0.1"], "--listen"),
+        (
+            &["serve", "echo", "--listen", "127.0.0.1:65536"],
+            "--listen",
+        ),
+        (&["serve", "echo", "--grace", "-1"], "-1"),
+        (&["serve", "echo", "--grace", "99999999999"], "--grace"),
+        (&["serve", "chargen"], "chargen"),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}: {output:?}");
+        let line = first_line(&output);
+        assert!(line.starts_with("error: "), "{arguments:?}: {line}");
+        assert!(line.contains(flag), "{arguments:?}: {line}");
+    }
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    for (arguments, part) in [
+        (&["--help"][..], "serve"),
+        (&["serve", "echo", "--help"], "--grace"),
+        (&["--version"], "netpoll 0"),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert!(String::from_utf8(output.stdout).unwrap().contains(part));
+    }
+}
+
+/// Fails with status 1, nothing on stdout, and one line.
+#[track_caller]
+fn assert_fails(output: &Output, parts: &[&str]) {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    for part in parts {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn an_address_in_use_is_named() {
+    with_workers(|workers| {
+        let server = Server::echo(workers, &["--quiet"]);
+        let address = server.address.to_string();
+        let output = run(&["serve", "echo", "--listen", &address]);
+        assert_fails(&output, &[&address, "in use", "--listen"]);
+    });
+}
+
+#[test]
+fn an_address_of_another_machine_is_named() {
+    // For documentation (RFC 5737), so nobody has it.
+    let output = run(&["serve", "echo", "--listen", "192.0.2.1:7000"]);
+    assert_fails(&output, &["192.0.2.1:7000", "--listen"]);
+}
+
+#[test]
+fn too_few_descriptors_to_start_with_is_an_error_that_says_so() {
+    for limit in 5..=12 {
+        let script = format!(
+            "ulimit -n {limit}; exec \"$0\" serve echo --listen 127.0.0.1:0 --workers 4 --quiet"
+        );
+        let output = Command::new("sh").args(["-c", &script, NETPOLL]).output();
+        assert_fails(&output.unwrap(), &["cannot start", "ulimit -n"]);
+    }
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    let output = Command::new(NETPOLL)
+        .args(["serve", "echo", "--listen", "127.0.0.1:0"])
+        .env("NETPOLL_WORKERS", "many")
+        .output();
+    assert_fails(&output.unwrap(), &["NETPOLL_WORKERS=many"]);
+}

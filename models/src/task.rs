@@ -1,0 +1,36 @@
+//! Netpoll's task layer: its words, lists and wakers are the files that are
+//! shipped; tasks, their workers and waiting are models.
+
+mod atomic {
+    pub(crate) use crate::atomic::{AtomicU32, Mutex, Ordering};
+}
+mod clock;
+mod home;
+#[allow(dead_code, reason = "the scenes use a part of it")]
+#[path = "../../src/task/inbox.rs"]
+mod inbox;
+mod local;
+#[path = "../../src/task/lock.rs"]
+mod lock;
+#[expect(
+    clippy::module_inception,
+    reason = "the file it stands for is named so"
+)]
+mod task;
+mod wait;
+#[path = "../../src/task/wait_list.rs"]
+mod wait_list;
+#[path = "../../src/task/waker.rs"]
+mod waker;
+#[allow(dead_code, reason = "the scenes use a part of it")]
+#[path = "../../src/task/word.rs"]
+mod word;
+
+pub(crate) use clock::Time;
+pub(crate) use inbox::{Inbox, Link};
+pub(crate) use lock::Lock;
+pub(crate) use task::{spawn, start};
+pub(crate) use wait::{Reason, Wait};
+pub(crate) use wait_list::WaitList;
+pub(crate) use waker::Waker;
+pub(crate) use word::{Found, Outcome, Word};

@@ -1,0 +1,29 @@
+//! Park and unpark: what the word of a task guarantees, and with what.
+
+netpoll_models::scenes! { word:
+    a_wake_publishes (None) {
+        Release => "Causality violation",
+        Acquire => "Causality violation",
+    }
+    looking_suffices (None) {
+        Release => "Causality violation",
+        Acquire => "Causality violation",
+    }
+    one_waker_wins (None) {
+        Release => "Causality violation",
+        Acquire => "Causality violation",
+        Split => "a sleeper was forgotten",
+    }
+    giving_up_is_certain (None) {
+        Release => "Causality violation",
+        Acquire => "Causality violation",
+        Split => "they disagree",
+    }
+    a_stale_waker_ends_nothing (None) {
+        Epoch => "a stale waker ended it",
+        Split => "a stale waker ended it",
+    }
+    one_wait_after_another (Some(2)) {
+        Epoch => "a stale waker ended it",
+    }
+}
