@@ -300,3 +300,64 @@ fn too_many_tasks_for_the_mappings_is_an_error() {
         },
     );
 }
+
+/// Resident memory of this process, in bytes.
+fn resident() -> usize {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+    text.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+/// Touches so much of the stack.
+#[inline(never)]
+fn go_deep() -> u8 {
+    let mut deep = [1_u8; 100 * 1024];
+    std::hint::black_box(&mut deep);
+    deep[deep.len() / 2]
+}
+
+#[test]
+fn tasks_parked_for_long_give_back_what_they_do_not_use() {
+    in_child(
+        "tasks_parked_for_long_give_back_what_they_do_not_use",
+        &[],
+        || {
+            const TASKS: usize = 200;
+            let runtime = netpoll::Builder::new().workers(2).build().unwrap();
+            let parked = Arc::new(AtomicUsize::new(0));
+            let (servers, clients): (Vec<_>, Vec<_>) = (0..TASKS).map(|_| common::pair()).unzip();
+            let tasks: Vec<_> = servers
+                .into_iter()
+                .enumerate()
+                .map(|(i, mut stream)| {
+                    let parked = Arc::clone(&parked);
+                    runtime.spawn(move || {
+                        // What lies above the parked frames, and in them, stays.
+                        let kept: [usize; 64] = std::array::from_fn(|j| i * j);
+                        assert_eq!(go_deep(), 1);
+                        parked.fetch_add(1, Ordering::Relaxed);
+                        let mut byte = [0];
+                        stream.read_exact(&mut byte).unwrap();
+                        assert_eq!(go_deep(), 1);
+                        assert_eq!(kept, std::array::from_fn(|j| i * j));
+                        byte[0]
+                    })
+                })
+                .collect();
+            until("all have parked", || {
+                parked.load(Ordering::Relaxed) == TASKS
+            });
+            let before = resident();
+            assert!(before > TASKS * 100 * 1024);
+            // Two rounds of care, five seconds apart.
+            until("memory is given back", || {
+                before.saturating_sub(resident()) > TASKS * 80 * 1024
+            });
+            for (i, mut client) in clients.into_iter().enumerate() {
+                client.write_all(&[i as u8]).unwrap();
+            }
+            for (i, task) in tasks.into_iter().enumerate() {
+                assert_eq!(task.join().unwrap(), i as u8);
+            }
+        },
+    );
+}

@@ -356,7 +356,7 @@ fn wake_ups_between_workers_and_threads_are_not_lost() {
     let mut tasks = Vec::new();
     for i in 0..8 {
         let (mut one, mut other) = pair();
-        let mut first = move || {
+        let first = move || {
             for round in 0..500_u16 {
                 one.write_all(&round.to_be_bytes()).unwrap();
                 let mut reply = [0; 2];
@@ -364,7 +364,7 @@ fn wake_ups_between_workers_and_threads_are_not_lost() {
                 assert_eq!(u16::from_be_bytes(reply), round);
             }
         };
-        let mut second = move || {
+        let second = move || {
             let mut bytes = [0; 2];
             while other.read_exact(&mut bytes).is_ok() {
                 other.write_all(&bytes).unwrap();

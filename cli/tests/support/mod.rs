@@ -17,7 +17,7 @@ pub const LONG: Duration = Duration::from_secs(60);
 pub const NETPOLL: &str = env!("CARGO_BIN_EXE_netpoll");
 
 /// Runs a test with one worker, and with two.
-pub fn with_workers(body: impl Fn(&str)) {
+pub fn with_workers(mut body: impl FnMut(&str)) {
     for workers in ["1", "2"] {
         eprintln!("with {workers} worker(s)");
         body(workers);
@@ -82,11 +82,15 @@ impl Lines {
     }
 
     fn until(&mut self, part: &str) -> String {
+        self.find(|line| line.contains(part))
+            .unwrap_or_else(|| panic!("no line with {part:?} in {:?}", self.came))
+    }
+
+    fn find(&mut self, right: impl Fn(&str) -> bool) -> Option<String> {
         loop {
-            match self.next() {
-                Some(line) if line.contains(part) => return line,
-                Some(_) => {}
-                None => panic!("no line with {part:?} in {:?}", self.came),
+            let line = self.next()?;
+            if right(&line) {
+                return Some(line);
             }
         }
     }
@@ -160,6 +164,13 @@ impl Server {
     /// Waits for a line on stdout that contains this.
     pub fn says(&mut self, part: &str) -> String {
         self.stdout.until(part)
+    }
+
+    /// Waits for a line on stdout that does not contain this.
+    pub fn says_other_than(&mut self, part: &str) -> String {
+        self.stdout
+            .find(|line| !line.contains(part))
+            .expect("a line")
     }
 
     /// Waits for a line on stderr that contains this.

@@ -155,8 +155,8 @@ pub fn who_is_late_is_passed_over() {
     patient.join().unwrap();
 }
 
-/// A waiter that is woken, finds the lock taken, and does not come again, because
-/// its deadline has come meanwhile, leaves nobody asleep.
+/// A waiter that is woken, finds the lock taken still, or again, and does not come
+/// back, because its deadline has come meanwhile, leaves nobody asleep.
 pub fn who_does_not_come_again_forgets_nobody() {
     let guarded = Guarded::new();
     assert!(guarded.lock.try_lock());
@@ -173,6 +173,9 @@ pub fn who_does_not_come_again_forgets_nobody() {
         move || guarded.once()
     });
     guarded.lock.unlock();
+    if guarded.lock.try_lock() {
+        guarded.lock.unlock();
+    }
     once.join().unwrap();
     patient.join().unwrap();
 }
