@@ -1,5 +1,108 @@
 //! A network runtime for Rust on Linux: code that reads like blocking code, on
 //! tasks that cost a page of memory, parked on epoll.
+//!
+//! An echo server, with a task for each connection:
+//!
+//! ```
+//! use netpoll::net::{TcpListener, TcpStream};
+//! use netpoll::thread;
+//! use std::io::{self, Read, Write};
+//!
+//! fn serve(listener: TcpListener) {
+//!     for stream in listener.incoming() {
+//!         match stream {
+//!             Ok(stream) => drop(thread::spawn(move || echo(stream))),
+//!             Err(error) => eprintln!("accept: {error}"),
+//!         }
+//!     }
+//! }
+//!
+//! fn echo(mut stream: TcpStream) -> io::Result<()> {
+//!     let mut buffer = [0; 512];
+//!     while let n @ 1.. = stream.read(&mut buffer)? {
+//!         stream.write_all(&buffer[..n])?;
+//!     }
+//!     Ok(())
+//! }
+//!
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let address = listener.local_addr()?;
+//! thread::spawn(move || serve(listener));
+//!
+//! let mut client = TcpStream::connect(address)?;
+//! client.write_all(b"hello")?;
+//! let mut reply = [0; 5];
+//! client.read_exact(&mut reply)?;
+//! assert_eq!(&reply, b"hello");
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! It is the program that one would write on std; `use netpoll::` stands where
+//! `use std::` stood, for TCP and for tasks. `read` parks the task when there is
+//! nothing to read, and its worker runs others meanwhile. The client above waits on
+//! a plain thread, which blocks, as in std: **every call works on every thread.**
+//!
+//! # How it runs
+//!
+//! There is nothing to start. The first [`thread::spawn`] starts a worker thread for
+//! each processor; `NETPOLL_WORKERS` sets how many, and [`Builder`] sets up more:
+//!
+//! ```
+//! netpoll::Builder::new().workers(1).stack_size(64 * 1024).build_global()?;
+//! let task = netpoll::thread::spawn(|| 6 * 7);
+//! assert_eq!(task.join().unwrap(), 42);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! A task stays on the worker that first runs it, so it may hold an `Rc` or a borrow
+//! while it waits; only what it starts with must be `Send`. It gives way when it has
+//! to wait, and after 128 operations that did not. What computes or blocks for long
+//! belongs on a plain thread.
+//!
+//! # Ending a wait
+//!
+//! Deadlines are moments, belong to the socket, and may be moved by any task:
+//!
+//! ```
+//! use netpoll::net::{TcpListener, TcpStream};
+//! use std::io::{ErrorKind, Read};
+//! use std::time::{Duration, Instant};
+//!
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let mut stream = TcpStream::connect(listener.local_addr()?)?;
+//! stream.set_read_deadline(Some(Instant::now() + Duration::from_millis(10)))?;
+//! assert_eq!(stream.read(&mut [0; 16]).unwrap_err().kind(), ErrorKind::TimedOut);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! [`TcpStream::close`](net::TcpStream::close) ends what all clones of a stream wait
+//! for, with [`io::Closed`] as the cause of the error.
+//!
+//! # Before you port
+//!
+//! Tasks of one worker share its thread, hence its thread-locals. Two things that are
+//! right on threads are wrong on tasks:
+//!
+//! - A lock of std that is held while its task waits can block the worker for good.
+//! - A *scoped thread-local* (a pointer to a frame, restored on exit) inside of which
+//!   tasks wait can be left dangling: undefined behaviour from safe code.
+//!
+//! [`thread::no_park`] turns a wait inside of it into a panic. Stacks are of 256 KiB
+//! unless [`thread::Builder::stack_size`] says otherwise; one that overflows is
+//! reported with the task's name, and ends the process.
+//!
+//! # Where to read on
+//!
+//! | | |
+//! |---|---|
+//! | [`net`] | TCP, in the shape of [`std::net`]; timeouts and deadlines |
+//! | [`thread`] | tasks, in the shape of [`std::thread`] |
+//! | [`io`] | errors that std has no kind for |
+//! | [`Builder`], [`Runtime`] | workers, stacks, a runtime of one's own |
+//! | [`epoll`] | the kernel's readiness queue, without the runtime |
+//! | `docs/guide.md` | porting, hazards, tuning, debugging |
+//! | `docs/architecture.md` | how it works, and why so |
+//! | `examples/` | ten thousand connections, a million tasks, a loop on epoll by hand |
 
 #[cfg(not(all(
     target_os = "linux",

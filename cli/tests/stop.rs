@@ -7,7 +7,7 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
-use support::{LONG, Server, bytes, eventually, round_trip, with_workers};
+use support::{LONG, Server, bytes, eventually, fill, round_trip, with_workers};
 
 #[test]
 fn open_connections_are_served_until_their_clients_close() {
@@ -79,18 +79,7 @@ fn who_does_not_read_is_cut_off_too() {
     with_workers(|workers| {
         let server = Server::echo(workers, &["--quiet", "--grace", "1"]);
         let mut deaf = server.connect();
-        deaf.set_nonblocking(true).unwrap();
-        let chunk = [1; 64 << 10];
-        let mut refused = 0;
-        while refused < 20 {
-            match deaf.write(&chunk) {
-                Ok(_) => refused = 0,
-                Err(_) => {
-                    refused += 1;
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-            }
-        }
+        fill(&mut deaf);
         server.signal("TERM");
         let ended = server.end();
         assert_eq!(ended.status.code(), Some(0));

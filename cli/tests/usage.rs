@@ -4,7 +4,7 @@ mod support;
 
 use std::process::{Command, Output};
 
-use support::{NETPOLL, Server, run, with_workers};
+use support::{NETPOLL, Server, round_trip, run, with_workers};
 
 fn first_line(output: &Output) -> String {
     let text = String::from_utf8(output.stderr.clone()).unwrap();
@@ -103,4 +103,21 @@ fn a_wrong_variable_is_named() {
         .env("NETPOLL_WORKERS", "many")
         .output();
     assert_fails(&output.unwrap(), &["NETPOLL_WORKERS=many"]);
+}
+
+#[test]
+fn without_a_command_it_serves_and_says_what_to_try() {
+    const DEFAULT: &str = "127.0.0.1:7000";
+    if std::net::TcpListener::bind(DEFAULT).is_err() {
+        eprintln!("not tested: {DEFAULT} is in use");
+        return;
+    }
+    let mut server = Server::start(Command::new(NETPOLL));
+    assert_eq!(server.address.to_string(), DEFAULT);
+    for hint in ["nc 127.0.0.1 7000", "netpoll --help", "Ctrl-C"] {
+        server.says(hint);
+    }
+    round_trip(&mut server.connect(), b"hello");
+    server.signal("INT");
+    assert_eq!(server.end().status.code(), Some(0));
 }

@@ -7,6 +7,7 @@
 pub(crate) use loom::sync::Mutex;
 pub(crate) use loom::sync::atomic::Ordering;
 
+use crate::trace;
 use crate::weakening::{Weakening, ordering};
 
 macro_rules! atomic {
@@ -19,32 +20,46 @@ macro_rules! atomic {
                 Self(loom::sync::atomic::$name::new(value))
             }
 
+            #[track_caller]
             pub(crate) fn load(&self, order: Ordering) -> $int {
-                self.0.load(ordering(order))
+                let value = self.0.load(ordering(order));
+                trace::note("reads", value.into());
+                value
             }
 
+            #[track_caller]
             pub(crate) fn store(&self, value: $int, order: Ordering) {
                 self.0.store(Self::kept(value), ordering(order));
+                trace::note("writes", value.into());
             }
 
+            #[track_caller]
             pub(crate) fn swap(&self, value: $int, order: Ordering) -> $int {
                 if Weakening::Split.is_set() {
                     let before = self.load(of_load(order));
                     self.store(value, of_store(order));
                     return before;
                 }
-                self.0.swap(value, ordering(order))
+                let before = self.0.swap(value, ordering(order));
+                trace::note("changes", before.into());
+                trace::note("to", value.into());
+                before
             }
 
+            #[track_caller]
             pub(crate) fn fetch_and(&self, mask: $int, order: Ordering) -> $int {
                 if Weakening::Split.is_set() {
                     let before = self.load(of_load(order));
                     self.store(before & mask, of_store(order));
                     return before;
                 }
-                self.0.fetch_and(Self::kept(mask), ordering(order))
+                let before = self.0.fetch_and(Self::kept(mask), ordering(order));
+                trace::note("changes", before.into());
+                trace::note("to", (before & mask).into());
+                before
             }
 
+            #[track_caller]
             pub(crate) fn compare_exchange(
                 &self,
                 current: $int,
@@ -55,7 +70,12 @@ macro_rules! atomic {
                 let silent = Weakening::Silent.is_set() && current == new;
                 if !silent && !Weakening::Split.is_set() {
                     let (success, failure) = (ordering(success), ordering(failure));
-                    return self.0.compare_exchange(current, new, success, failure);
+                    let result = self.0.compare_exchange(current, new, success, failure);
+                    match result {
+                        Ok(_) => trace::note("changes to", new.into()),
+                        Err(now) => trace::note("does not change", now.into()),
+                    }
+                    return result;
                 }
                 let now = self.load(of_load(success));
                 if now != current {
@@ -69,6 +89,7 @@ macro_rules! atomic {
 
             /// Does not fail without a reason: the loops around it would only turn
             /// once more.
+            #[track_caller]
             pub(crate) fn compare_exchange_weak(
                 &self,
                 current: $int,

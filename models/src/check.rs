@@ -2,10 +2,10 @@
 
 use loom::model::Builder;
 
-use crate::Weakening;
+use crate::{Weakening, trace};
 
-/// Runs a scene with every interleaving in which no more than so many threads are
-/// interrupted, or with every one there is.
+/// Runs a scene with every interleaving in which threads are interrupted no more
+/// often than this in all, or with every one there is.
 ///
 /// # Panics
 ///
@@ -14,7 +14,11 @@ pub fn check(weakening: Weakening, interruptions: Option<usize>, scene: fn()) {
     weakening.set();
     let mut builder = Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(interruptions);
-    builder.check(scene);
+    let _print = trace::PrintOnPanic;
+    builder.check(move || {
+        trace::clear();
+        scene();
+    });
 }
 
 /// Makes tests of scenes: that each holds, and that it breaks under each weakening,

@@ -2,7 +2,7 @@
 //!
 //! [loom](https://docs.rs/loom) runs a scene with every interleaving of its
 //! threads, and with every value that a load may return. The files that are
-//! checked are the files that are shipped: [`task`] and [`poll`] include them from
+//! checked are the files that are shipped: `task` and `poll` include them from
 //! where they lie, each in a module tree where `super::atomic` leads to loom.
 //!
 //! A model that cannot fail proves nothing. So each scene is run as it is, where it
@@ -16,10 +16,9 @@
 //! | `task`, `poll` | netpoll's files, and models of what they stand on |
 //! | `atomic`, `weakening` | loom's atomics, or something less |
 //! | `bell`, `data` | sleeping, and what is published |
-//! | `check` | running a scene |
+//! | `check`, `trace` | running a scene, and printing how it failed |
 //!
-//! `cargo test --release -p netpoll-models` runs all. To see the interleaving of a
-//! failure, run one test with `LOOM_LOG=trace LOOM_LOCATION=1`.
+//! `cargo test --release -p netpoll-models` runs all.
 
 mod atomic;
 mod bell;
@@ -28,6 +27,7 @@ mod data;
 mod poll;
 mod scenes;
 mod task;
+mod trace;
 mod weakening;
 
 pub use check::check;

@@ -1,4 +1,9 @@
 //! Park and unpark: what the word of a task guarantees, and with what.
+//!
+//! Waking releases, and parking in vain or finishing acquires: without, a task reads
+//! what its waker has not written yet. Parking and finishing are each one step with
+//! respect to waking: split, a waker ends a wait that has ended, or one that goes to
+//! sleep afterwards. The epoch is what tells a stale waker from the right one.
 
 netpoll_models::scenes! { word:
     a_wake_publishes (None) {

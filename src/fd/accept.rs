@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::{Fd, ShortRead, error_of};
 use crate::poll::{Stop, Timeout, Way};
+use crate::sys::poll;
 use crate::sys::socket::{self, Errno, Fault};
 use crate::task::Reason;
 
@@ -40,10 +41,18 @@ impl Fd {
         let result = self.read_with(ShortRead::ProvesNothing, |fd| match socket::accept(fd) {
             // The connection has gone again, or failed on the way: the next one.
             Err(Fault::Error(Errno::CONNABORTED)) => Err(Fault::Interrupted),
+            // The kernel looks for a descriptor before it looks for a connection.
+            Err(Fault::Error(errno)) if is_shortage(errno) && !poll::is_readable(fd) => {
+                Err(Fault::WouldBlock)
+            }
             other => other,
         });
         match &result {
-            Err(error) if is_shortage(error) => {
+            Err(error)
+                if error
+                    .raw_os_error()
+                    .is_some_and(|raw| is_shortage(Errno::from_raw_os_error(raw))) =>
+            {
                 pause.0.fetch_add(1, Ordering::Relaxed);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -80,9 +89,9 @@ impl Fd {
 }
 
 /// Whether accepting failed for want of something that others may give back.
-fn is_shortage(error: &io::Error) -> bool {
-    let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    shortages
-        .iter()
-        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+fn is_shortage(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM
+    )
 }

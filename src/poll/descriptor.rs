@@ -17,6 +17,7 @@ use std::sync::{Mutex, PoisonError};
 use super::direction::{Direction, Registered};
 use super::poller::{self, PollerId};
 use crate::sys::epoll::Flags;
+use crate::sys::fork;
 use crate::task::{self, Outcome, Reason, Slot, Table, Time, Wait};
 
 /// See the [module](self).
@@ -229,7 +230,9 @@ impl Descriptor {
             .registering
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(id) = PollerId::from_bits(self.registration.swap(0, Ordering::Relaxed)) {
+        let id = PollerId::from_bits(self.registration.swap(0, Ordering::Relaxed));
+        // A forked child shares the epoll, and must leave it to its parent.
+        if let Some(id) = id.filter(|_| !fork::is_child()) {
             id.delete(fd);
         }
     }

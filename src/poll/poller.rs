@@ -14,6 +14,7 @@ use std::time::Duration;
 use super::descriptor;
 use crate::sys::epoll::{Epoll, Events, Flags};
 use crate::sys::eventfd::EventFd;
+use crate::sys::fork;
 use crate::task::{Slot, Table};
 
 /// The part of a poller that other threads reach.
@@ -127,6 +128,7 @@ impl Poller {
     ///
     /// What creating an epoll fails with: no descriptor to spare, above all.
     pub(crate) fn new(bell: &EventFd) -> io::Result<Self> {
+        fork::watch();
         let epoll = Arc::new(Epoll::new()?);
         epoll.add(bell, Flags::IN | Flags::EDGE_TRIGGERED, BELL)?;
         let shared = POLLERS.take();

@@ -1,6 +1,6 @@
 //! The handle of a runtime, and the one that starts by itself.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -8,7 +8,8 @@ use std::sync::{Arc, OnceLock};
 use super::builder::{Builder, Options};
 use super::{placement, worker};
 use crate::stack;
-use crate::task::{self, Home, Start};
+use crate::sys::fork;
+use crate::task::{self, Home, Id, Start};
 
 /// A set of workers, and the tasks that run on them.
 ///
@@ -28,11 +29,10 @@ use crate::task::{self, Home, Start};
 /// ```
 #[derive(Debug)]
 pub struct Runtime {
-    machine: &'static Machine,
+    machine: Arc<Machine>,
 }
 
-/// What the workers of a runtime share. It is small and never freed: a worker
-/// whose tasks do not end keeps it for ever.
+/// What the workers of a runtime share.
 pub(super) struct Machine {
     options: Options,
     homes: Box<[&'static Home]>,
@@ -50,33 +50,34 @@ pub(crate) struct Spawn {
 
 thread_local! {
     /// The machine of the calling worker, and which of its workers it is.
-    static HERE: Cell<Option<(&'static Machine, usize)>> = const { Cell::new(None) };
+    static HERE: RefCell<Option<(Arc<Machine>, usize)>> = const { RefCell::new(None) };
 }
 
 static GLOBAL: OnceLock<Runtime> = OnceLock::new();
 
 impl Runtime {
     pub(super) fn start(options: Options) -> io::Result<Self> {
-        stack::install_overflow_report(task::current_name);
+        stack::install_overflow_report(task::name_for_report);
         let posts = (0..options.workers)
             .map(|_| worker::Place::new())
             .collect::<io::Result<Vec<_>>>()?;
-        let machine: &'static Machine = Box::leak(Box::new(Machine {
+        let machine = Arc::new(Machine {
             homes: posts.iter().map(worker::Place::home).collect(),
             options,
             stopping: AtomicBool::new(false),
-        }));
+        });
         // From here on the handle's end ends the workers that have started, also
         // when a later one does not.
         let runtime = Self { machine };
+        let machine = &runtime.machine;
         for (index, place) in posts.into_iter().enumerate() {
-            std::thread::Builder::new()
-                .name(format!("{}-{index}", machine.options.thread_name))
-                .spawn(move || {
-                    HERE.set(Some((machine, index)));
-                    place.work(machine);
-                    HERE.set(None);
-                })?;
+            let name = format!("{}-{index}", machine.options.thread_name);
+            let machine = Arc::clone(machine);
+            std::thread::Builder::new().name(name).spawn(move || {
+                HERE.set(Some((Arc::clone(&machine), index)));
+                place.work(machine, index);
+                HERE.set(None);
+            })?;
         }
         Ok(runtime)
     }
@@ -98,8 +99,12 @@ impl Runtime {
             .sum()
     }
 
-    pub(crate) fn start_task(&self, spawn: Spawn) -> io::Result<()> {
-        self.machine.start_task(spawn)
+    pub(crate) fn start_task(&self, spawn: Spawn) -> io::Result<Id> {
+        let own = HERE.with_borrow(|here| match here {
+            Some((machine, index)) if Arc::ptr_eq(machine, &self.machine) => Some(*index),
+            _ => None,
+        });
+        self.machine.start_task(spawn, own)
     }
 }
 
@@ -110,15 +115,18 @@ impl Drop for Runtime {
 }
 
 impl Machine {
-    fn start_task(&'static self, spawn: Spawn) -> io::Result<()> {
+    /// Starts a task; `own` is which of the workers the calling thread is, if any.
+    fn start_task(&self, spawn: Spawn, own: Option<usize>) -> io::Result<Id> {
+        if fork::is_child() {
+            return Err(io::Error::other(
+                "this process was forked from one with a runtime: start the runtime after fork",
+            ));
+        }
         let stack_size = spawn.stack_size.unwrap_or(self.options.stack_size);
         stack::check_size(stack_size)?;
         let permit = stack::acquire()?;
-        let own = HERE
-            .get()
-            .filter(|(machine, _)| std::ptr::eq(*machine, self));
-        let home = placement::choose(&self.homes, own.map(|(_, index)| index));
-        task::start(
+        let home = placement::choose(&self.homes, own);
+        Ok(task::start(
             home,
             Start {
                 body: spawn.body,
@@ -126,8 +134,7 @@ impl Machine {
                 stack_size,
                 permit,
             },
-        );
-        Ok(())
+        ))
     }
 
     /// Lets the workers end when no task is left.
@@ -139,6 +146,12 @@ impl Machine {
     /// Whether a worker may end: nobody can start a task any more.
     pub(super) fn has_ended(&self) -> bool {
         self.stopping.load(Ordering::Acquire) && Home::all_ended(self.homes.iter().copied())
+    }
+
+    /// The other workers, in an order that differs from worker to worker.
+    pub(super) fn others(&self, own: usize) -> impl Iterator<Item = &'static Home> {
+        let (before, after) = (&self.homes[..own], &self.homes[own + 1..]);
+        after.iter().chain(before).copied()
     }
 
     /// Makes every worker look whether it may end.
@@ -159,11 +172,11 @@ impl std::fmt::Debug for Machine {
 
 /// Starts a task in the runtime of the calling task, or in the one that starts by
 /// itself.
-pub(crate) fn spawn(spawn: Spawn) -> io::Result<()> {
-    match HERE.get() {
-        Some((machine, _)) => machine.start_task(spawn),
+pub(crate) fn spawn(spawn: Spawn) -> io::Result<Id> {
+    HERE.with_borrow(|here| match here {
+        Some((machine, own)) => machine.start_task(spawn, Some(*own)),
         None => global()?.start_task(spawn),
-    }
+    })
 }
 
 /// The runtime that starts by itself.

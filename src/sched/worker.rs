@@ -12,6 +12,7 @@
 //! do not keep sockets and timers from the others.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::runtime::Machine;
@@ -20,9 +21,12 @@ use crate::stack;
 use crate::sys::eventfd::EventFd;
 use crate::task::{Home, Post, Tasks, Time};
 
-/// After how many tasks that ran the worker polls although there are more. Go and
-/// tokio look for other work after 61; a poll costs as much as some twenty switches.
-const POLL_AFTER: usize = 64;
+/// After how many tasks that ran the worker polls although there are more: as
+/// many as one poll wakes at most.
+const POLL_AFTER: usize = 128;
+
+/// How many tasks a worker starts before it looks at those that have started.
+const START_AT_ONCE: usize = 32;
 
 /// How often a worker with something to do gives memory back.
 const CARE_EVERY: Duration = Duration::from_secs(5);
@@ -48,11 +52,12 @@ impl Place {
     }
 
     /// Works on the calling thread until the machine ends.
-    pub(super) fn work(self, machine: &'static Machine) {
+    pub(super) fn work(self, machine: Arc<Machine>, index: usize) {
         stack::ensure_alternate_stack();
         self.poller.enter();
         let mut worker = Worker {
             machine,
+            index,
             poller: self.poller,
             tasks: Tasks::enter(self.post),
             care_at: Time::NEVER,
@@ -64,7 +69,9 @@ impl Place {
 }
 
 struct Worker {
-    machine: &'static Machine,
+    machine: Arc<Machine>,
+    /// Which of the machine's workers this is.
+    index: usize,
     poller: Poller,
     tasks: Tasks,
     /// When the next round of giving memory back begins.
@@ -89,6 +96,8 @@ impl Worker {
             // Others may have looked a moment too early.
             self.machine.ring_all();
             return false;
+        } else if self.steal() {
+            self.poll(Some(Duration::ZERO));
         } else if self.tasks.fall_asleep() {
             let timeout = self.next_event().map(|at| at.since(Time::now()));
             self.poll(timeout);
@@ -100,19 +109,25 @@ impl Worker {
         true
     }
 
-    /// Runs what can run, until the queue is empty or it is time to poll.
+    /// Runs what can run, until there is nothing or it is time to poll.
     fn run(&mut self) -> usize {
         let mut ran = 0;
-        loop {
+        while ran < POLL_AFTER {
             self.tasks.take_inbox();
-            match self.tasks.run_batch() {
-                0 => return ran,
-                batch => ran += batch,
+            let batch = self.tasks.run_batch(POLL_AFTER) + self.tasks.start_fresh(START_AT_ONCE);
+            if batch == 0 {
+                break;
             }
-            if ran >= POLL_AFTER {
-                return ran;
-            }
+            ran += batch;
         }
+        ran
+    }
+
+    /// Runs a task that another worker has not come to start.
+    fn steal(&mut self) -> bool {
+        self.machine
+            .others(self.index)
+            .any(|other| self.tasks.steal(other))
     }
 
     fn poll(&mut self, timeout: Option<Duration>) {

@@ -10,6 +10,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::ptr;
+use std::sync::atomic::AtomicBool;
 
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
 
@@ -202,6 +203,24 @@ pub(crate) fn resident_pages(start: usize, len: usize) -> usize {
     };
     assert_eq!(result, 0, "{}", io::Error::last_os_error());
     pages.iter().filter(|&&page| page & 1 == 1).count()
+}
+
+/// A flag that is false, and becomes false again in a child that is forked. `None`
+/// where the kernel does not offer that.
+pub(crate) fn wiped_on_fork() -> Option<&'static AtomicBool> {
+    let length = page_size();
+    let start = map(length).ok()?;
+    let page: *mut libc::c_void = std::ptr::with_exposed_provenance_mut(start);
+    // SAFETY: the page was mapped just now, and nobody refers to it yet.
+    let wiped = unsafe { libc::madvise(page, length, libc::MADV_WIPEONFORK) } == 0;
+    if !wiped {
+        // SAFETY: as above; it is not used any more.
+        let _ = unsafe { unmap(start, length) };
+        return None;
+    }
+    // SAFETY: the page is readable and writable, zero, which is `false`, aligned,
+    // and never unmapped.
+    Some(unsafe { AtomicBool::from_ptr(page.cast()) })
 }
 
 #[cfg(test)]

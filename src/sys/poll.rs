@@ -41,6 +41,12 @@ pub(crate) fn poll<const N: usize>(
     fds.map(|fd| fd.is_some() && results.next().unwrap_or(false))
 }
 
+/// Whether a descriptor is readable now.
+pub(crate) fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    let [ready] = poll([Some((fd, Interest::Read))], Some(Duration::ZERO));
+    ready
+}
+
 /// As long as the kernel can wait.
 const FOR_EVER: Timespec = Timespec {
     tv_sec: i64::MAX,

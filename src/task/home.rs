@@ -4,12 +4,25 @@
 //! in a type-stable table, like tasks, so that a waker that is still ringing
 //! when the worker has already gone rings at most for its successor. A plain
 //! thread that waits has a home too, of which only the bell is used.
+//!
+//! # Tasks that have not started
+//!
+//! They are not pinned yet. They wait in a queue of their home that every worker
+//! of the machine may take from, so a worker that is held up by one task keeps
+//! none of the others from running. Its own worker starts them a few at a time.
+//!
+//! Who leaves one for a worker that sleeps has to wake it. The two look at two
+//! words, so both put a full barrier between: the sender writes the queue and then
+//! looks whether the worker sleeps; the worker marks itself asleep and then looks
+//! at the queue. At least one sees the other.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering, fence};
 use std::sync::{Mutex, PoisonError};
 
+use crossbeam_queue::SegQueue;
+
 use super::inbox::Inbox;
-use super::local::Local;
+use super::local::{self, Local};
 use super::owner::OwnerCell;
 use super::table::{Slot, Table};
 use super::task::{TASKS, Task};
@@ -26,6 +39,11 @@ pub(crate) struct Home {
     bell: Mutex<Option<EventFd>>,
     /// A thread takes nothing from its inbox: it is woken by its bell alone.
     is_thread: AtomicBool,
+    /// The numbers of tasks that have not started.
+    fresh: SegQueue<u32>,
+    /// How many more of those were taken from other homes than others took from
+    /// this one.
+    moved_in: AtomicI64,
     /// How many tasks were ever sent to live here, and how many of them have
     /// ended. Both only grow; see `Home::all_ended`.
     came: AtomicU64,
@@ -55,6 +73,8 @@ impl Slot for Home {
             inbox: Inbox::new(),
             bell: Mutex::new(None),
             is_thread: AtomicBool::new(false),
+            fresh: SegQueue::new(),
+            moved_in: AtomicI64::new(0),
             came: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             local: OwnerCell::new(Local::new()),
@@ -115,11 +135,59 @@ impl Home {
     /// How many tasks live here, started or not. A moment later it is another number.
     pub(crate) fn load(&self) -> u64 {
         let ended = self.ended.load(Ordering::Relaxed);
-        self.came.load(Ordering::Relaxed).saturating_sub(ended)
+        let came = self.came.load(Ordering::Relaxed);
+        let moved_in = self.moved_in.load(Ordering::Relaxed);
+        came.wrapping_sub(ended)
+            .checked_add_signed(moved_in)
+            .filter(|load| *load <= i64::MAX as u64)
+            .unwrap_or(0)
     }
 
-    pub(super) fn task_came(&self) {
+    /// Leaves a task that has not started for this worker, or whoever is idle.
+    pub(super) fn leave_fresh(&self, task: &'static Task) {
         self.came.fetch_add(1, Ordering::Relaxed);
+        self.fresh.push(task.index);
+        if !local::is_here(self) {
+            // Pairs with the barrier in `fall_asleep`; see the module's head.
+            fence(Ordering::SeqCst);
+            if self.inbox.is_asleep() && self.inbox.rouse() {
+                self.ring();
+            }
+        }
+    }
+
+    /// Takes a task that has not started.
+    pub(super) fn take_fresh(&self) -> Option<&'static Task> {
+        self.fresh.pop().map(|index| TASKS.get(index))
+    }
+
+    /// Takes one from another worker, to run it here.
+    pub(super) fn steal_from(&self, other: &Home) -> Option<&'static Task> {
+        let task = other.take_fresh()?;
+        other.moved_in.fetch_sub(1, Ordering::Relaxed);
+        self.moved_in.fetch_add(1, Ordering::Relaxed);
+        Some(task)
+    }
+
+    /// Whether tasks that have not started wait here.
+    pub(crate) fn has_fresh(&self) -> bool {
+        !self.fresh.is_empty()
+    }
+
+    /// Whether the worker sleeps until somebody rings.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.inbox.is_asleep()
+    }
+
+    /// Marks the worker asleep, unless something was sent to it. Worker only.
+    pub(super) fn fall_asleep(&self) -> bool {
+        if !self.inbox.fall_asleep() {
+            return false;
+        }
+        // Pairs with the barrier in `leave_fresh`; see the module's head.
+        fence(Ordering::SeqCst);
+        // Who rouses it now rings once too often, which does no harm.
+        !self.has_fresh() || !self.inbox.rouse()
     }
 
     /// Worker only.

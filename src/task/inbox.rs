@@ -95,6 +95,20 @@ impl Inbox {
         }
     }
 
+    /// Marks the worker awake if it sleeps; returns whether it did, and must be rung
+    /// for. For who has left something for it elsewhere; see `Home::leave_fresh`.
+    #[must_use = "a worker that sleeps must be rung for"]
+    pub(crate) fn rouse(&self) -> bool {
+        self.head
+            .compare_exchange(ASLEEP, EMPTY, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Whether the worker sleeps. A moment later it may be otherwise.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.head.load(Ordering::SeqCst) == ASLEEP
+    }
+
     /// Marks the worker asleep, unless something was sent. Worker only.
     #[must_use = "a worker with something in its inbox must not sleep"]
     pub(crate) fn fall_asleep(&self) -> bool {

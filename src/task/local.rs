@@ -81,6 +81,12 @@ pub(super) fn push_if_here(home: u32, task: &'static Task) -> bool {
     }
 }
 
+/// Whether the calling thread is the worker of this home.
+#[inline]
+pub(super) fn is_here(home: &Home) -> bool {
+    HERE.get().is_some_and(|here| here.index == home.index)
+}
+
 /// A slot for a new task: a worker has some at hand.
 pub(super) fn take_slot() -> &'static Task {
     let Some((_, local)) = here() else {
@@ -253,10 +259,10 @@ impl Tasks {
         Self { home, local }
     }
 
-    /// Runs what is in the queue now; what comes in meanwhile has to wait.
-    /// Returns how many tasks ran.
-    pub(crate) fn run_batch(&self) -> usize {
-        let batch = self.local.queue.borrow().len();
+    /// Runs what is in the queue now, so many at most; what comes in meanwhile has
+    /// to wait. Returns how many tasks ran.
+    pub(crate) fn run_batch(&self, most: usize) -> usize {
+        let batch = self.local.queue.borrow().len().min(most);
         for _ in 0..batch {
             let task = {
                 let mut queue = self.local.queue.borrow_mut();
@@ -269,8 +275,37 @@ impl Tasks {
         batch
     }
 
+    /// Starts tasks that wait for that here, so many at most. They run at once: one
+    /// that has started stays here, one that has not may go where there is time.
+    /// Returns how many.
+    pub(crate) fn start_fresh(&self, most: usize) -> usize {
+        for started in 0..most {
+            match self.home.take_fresh() {
+                Some(task) => self.start(task),
+                None => return started,
+            }
+        }
+        most
+    }
+
+    /// Takes a task that has not started from another worker, and runs it.
+    pub(crate) fn steal(&self, other: &Home) -> bool {
+        match self.home.steal_from(other) {
+            Some(task) => {
+                self.start(task);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn start(&self, task: &'static Task) {
+        task.set_home(self.home);
+        self.local.run(self.home, task);
+    }
+
     pub(crate) fn has_runnable(&self) -> bool {
-        !self.local.queue.borrow().is_empty()
+        !self.local.queue.borrow().is_empty() || self.home.has_fresh()
     }
 
     /// Moves what other threads sent into the queue.
@@ -284,7 +319,7 @@ impl Tasks {
     /// Marks the worker asleep, so that who sends it something rings, unless
     /// something was sent already. [`Tasks::wake_up`] must follow.
     pub(crate) fn fall_asleep(&self) -> bool {
-        self.home.inbox.fall_asleep()
+        self.home.fall_asleep()
     }
 
     /// Marks the worker awake and moves what was sent into the queue.

@@ -22,11 +22,13 @@
 //! | `local` | what a worker keeps for its own tasks |
 //! | `timers`, `clock` | deadlines |
 //! | `wait` | park, for tasks and threads; the budget |
+//! | `token`, `identity` | `thread::park` and `unpark`; which task |
 //! | `wait_list`, `lock`, `join` | what is built from waits |
 
 mod atomic;
 mod clock;
 mod home;
+mod identity;
 mod inbox;
 mod join;
 mod local;
@@ -40,6 +42,7 @@ mod table;
 )]
 mod task;
 mod timers;
+mod token;
 mod wait;
 mod wait_list;
 mod waker;
@@ -47,22 +50,23 @@ mod word;
 
 pub(crate) use clock::Time;
 pub(crate) use home::{Home, Post};
+pub(crate) use identity::{Id, current_name, park_until};
 pub(crate) use join::Packet;
 pub(crate) use local::Tasks;
 pub(crate) use lock::Lock;
 pub(crate) use table::{Slot, Table};
 pub(crate) use task::Start;
-pub(crate) use wait::{Reason, Wait, current_name, is_task, no_park, spend, yield_now};
+pub(crate) use wait::{Reason, Wait, is_task, name_for_report, no_park, spend, yield_now};
 pub(crate) use wait_list::WaitList;
 pub(crate) use waker::Waker;
 pub(crate) use word::Outcome;
 
-/// Starts a task on a worker.
-pub(crate) fn start(home: &'static Home, start: Start) {
+/// Leaves a new task for a worker, or for whichever is idle first.
+pub(crate) fn start(home: &'static Home, start: Start) -> Id {
     let task = local::take_slot();
-    // SAFETY: the slot was taken just now, and is not delivered yet.
+    // SAFETY: the slot was taken just now, and nobody else knows of it.
     unsafe { task.prepare(start) };
-    task.set_home(home);
-    home.task_came();
-    waker::deliver(task);
+    let id = Id::of(task);
+    home.leave_fresh(task);
+    id
 }

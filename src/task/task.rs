@@ -23,6 +23,7 @@ use super::local::Local;
 use super::owner::OwnerCell;
 use super::prefetch::prefetch;
 use super::table::{Slot, Table};
+use super::token::Token;
 use super::word::Word;
 use crate::stack::{Permit, Stack};
 
@@ -31,13 +32,14 @@ pub(crate) struct Task {
     pub(super) index: u32,
     pub(super) word: Word,
     pub(super) link: Link,
+    pub(super) token: Token,
     /// The number of the home it belongs to; changes only while nobody can wake it.
     home: AtomicU32,
     /// How often its timer was set. Atomic because a worker may look at the
     /// slot's next user, to find that an entry of its heap is not needed any more.
     pub(super) timer_count: AtomicU32,
-    /// Belongs to whoever took the slot from the table until the task is
-    /// delivered, then to the worker of its home.
+    /// Belongs to whoever took the slot from the table until the task is left for
+    /// the workers, then to the one that takes it to run it.
     own: OwnerCell<Own>,
 }
 
@@ -118,6 +120,7 @@ impl Slot for Task {
             index,
             word: Word::new(),
             link: Link::new(),
+            token: Token::new(),
             home: AtomicU32::new(NOWHERE),
             timer_count: AtomicU32::new(0),
             own: OwnerCell::new(Own {
@@ -159,7 +162,9 @@ impl Task {
         self.home.store(home.index, Ordering::Relaxed);
     }
 
+    /// Ends this use of the slot, before it is given back.
     pub(super) fn leave_home(&self) {
+        self.token.end();
         self.home.store(NOWHERE, Ordering::Relaxed);
     }
 
@@ -287,6 +292,16 @@ impl Task {
         // SAFETY: the caller is the worker; the name changes only before the task
         // is delivered and after it has ended.
         unsafe { (*self.own().name.get()).as_deref() }
+    }
+
+    /// The name, to keep.
+    ///
+    /// # Safety
+    ///
+    /// As for `own`.
+    pub(super) unsafe fn shared_name(&self) -> Option<Arc<str>> {
+        // SAFETY: as in `name`.
+        unsafe { (*self.own().name.get()).clone() }
     }
 
     /// Gives back what the task left below its frames, if it has a stack.

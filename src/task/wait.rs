@@ -35,6 +35,7 @@ use super::waker::Waker;
 use super::word::Outcome;
 use crate::stack::TaskName;
 use crate::sys::eventfd::EventFd;
+use crate::sys::fork;
 use crate::sys::poll::{Interest, poll};
 
 /// What a task waits for.
@@ -50,6 +51,8 @@ pub(crate) enum Reason {
     Join,
     /// Another task lets go of something.
     Lock,
+    /// Another task calls `unpark`.
+    Park,
 }
 
 impl Reason {
@@ -87,6 +90,7 @@ impl Wait {
     ///
     /// In a task that is inside of `no_park`.
     pub(crate) fn begin(reason: Reason) -> Self {
+        check_not_forked();
         let sleeper = match local::current() {
             Some((_, task)) if reason.is_outside() && is_unwinding(task) => {
                 Sleeper::Thread(Seat::of_thread(), Some(BLOCK_MOST))
@@ -108,6 +112,11 @@ impl Wait {
     /// What ends this wait.
     pub(crate) fn waker(&self) -> Waker {
         Waker::new(self.sleeper.task(), self.epoch)
+    }
+
+    /// Which of the waits of its task this is.
+    pub(super) fn epoch(&self) -> u32 {
+        self.epoch
     }
 
     /// Leaves the wait without sleeping; returns whether a waker had ended it.
@@ -185,6 +194,15 @@ fn is_unwinding(task: &Task) -> bool {
     }
 }
 
+/// A forked child has none of the threads that would wake it, and shares its
+/// parent's epolls.
+#[inline]
+fn check_not_forked() {
+    if fork::is_child() {
+        panic!("this process was forked from one with a runtime: start the runtime after fork");
+    }
+}
+
 fn check_may_park(task: &Task) {
     // SAFETY: the callers pass the current task.
     if unsafe { task.own() }.no_park.get() > 0 {
@@ -197,6 +215,7 @@ fn check_may_park(task: &Task) {
 pub(crate) fn yield_now() {
     match local::current() {
         Some((local, task)) => {
+            check_not_forked();
             check_may_park(task);
             give_way(local, task);
         }
@@ -251,7 +270,7 @@ pub(crate) fn no_park<R>(f: impl FnOnce() -> R) -> R {
 
 /// The name of the task that runs on the calling thread. For a signal handler:
 /// it only reads.
-pub(crate) fn current_name() -> Option<TaskName> {
+pub(crate) fn name_for_report() -> Option<TaskName> {
     let (_, task) = local::current()?;
     // SAFETY: it is the current task. A name lives as long as its task, and the
     // report is written while the task is stopped in the middle.
@@ -264,6 +283,11 @@ pub(crate) fn current_name() -> Option<TaskName> {
 /// Whether the calling thread is running a task.
 pub(crate) fn is_task() -> bool {
     local::current().is_some()
+}
+
+/// The slot by which the calling thread is known when it is no task.
+pub(super) fn seat_task() -> &'static Task {
+    Seat::of_thread().task
 }
 
 /// The place of a thread that waits: a slot like a task's, and a home of which

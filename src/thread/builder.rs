@@ -4,9 +4,9 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::JoinHandle;
+use super::{JoinHandle, Thread};
 use crate::sched::{self, Runtime, Spawn};
-use crate::task::Packet;
+use crate::task::{Id, Packet};
 
 /// Starts a task, in the shape of [`std::thread::spawn`].
 ///
@@ -112,7 +112,7 @@ impl Builder {
     fn spawn_with<F, T>(
         self,
         f: F,
-        start: impl FnOnce(Spawn) -> io::Result<()>,
+        start: impl FnOnce(Spawn) -> io::Result<Id>,
     ) -> io::Result<JoinHandle<T>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -120,7 +120,8 @@ impl Builder {
     {
         let packet = Arc::new(Packet::new());
         let result = Arc::clone(&packet);
-        start(Spawn {
+        let name = self.name.clone();
+        let id = start(Spawn {
             body: Box::new(move || {
                 // Whoever joins the task decides what its panic means, as in std.
                 result.end(catch_unwind(AssertUnwindSafe(f)));
@@ -128,7 +129,7 @@ impl Builder {
             name: self.name,
             stack_size: self.stack_size,
         })?;
-        Ok(JoinHandle::new(packet))
+        Ok(JoinHandle::new(packet, Thread::new(id, name)))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::Thread;
 use crate::task::Packet;
 
 /// The right to wait for a task to end, in the shape of [`std::thread::JoinHandle`].
@@ -10,11 +11,28 @@ use crate::task::Packet;
 /// When it is dropped, the task goes on by itself.
 pub struct JoinHandle<T> {
     packet: Arc<Packet<T>>,
+    thread: Thread,
 }
 
 impl<T> JoinHandle<T> {
-    pub(super) fn new(packet: Arc<Packet<T>>) -> Self {
-        Self { packet }
+    pub(super) fn new(packet: Arc<Packet<T>>, thread: Thread) -> Self {
+        Self { packet, thread }
+    }
+
+    /// The task's handle, by which it can be unparked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::thread;
+    ///
+    /// let task = thread::spawn(thread::park);
+    /// task.thread().unpark();
+    /// task.join().unwrap();
+    /// ```
+    #[must_use]
+    pub fn thread(&self) -> &Thread {
+        &self.thread
     }
 
     /// Waits for the task to end and returns what it returned.

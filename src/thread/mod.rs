@@ -6,10 +6,12 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod current;
 mod handle;
 mod sleep;
 
 pub use builder::{Builder, spawn};
+pub use current::{Thread, ThreadId, current, park, park_timeout};
 pub use handle::JoinHandle;
 pub use sleep::{sleep, sleep_until};
 pub use std::thread::Result;

@@ -292,3 +292,27 @@ pub fn round_trip(stream: &mut TcpStream, sent: &[u8]) {
     stream.read_exact(&mut came).unwrap();
     assert!(came == sent, "other bytes came back");
 }
+
+/// Sends until everything between here and there is full, and returns how much it
+/// was. What the server sends back is not read.
+pub fn fill(stream: &mut TcpStream) -> usize {
+    let chunk = bytes(1, 64 << 10);
+    let mut sent = 0;
+    let mut refused = 0;
+    stream.set_nonblocking(true).unwrap();
+    while refused < 20 {
+        match stream.write(&chunk) {
+            Ok(length) => {
+                sent += length;
+                refused = 0;
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+                refused += 1;
+                thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+    stream.set_nonblocking(false).unwrap();
+    sent
+}

@@ -5,8 +5,10 @@
 
 use std::sync::Arc;
 
+use loom::sync::atomic::AtomicU32;
 use loom::thread::{self, JoinHandle};
 
+use crate::atomic::{Ordering, fence};
 use crate::bell::Bell;
 use crate::data::Data;
 use crate::task::{Inbox, Link};
@@ -65,7 +67,7 @@ impl Worker {
     }
 }
 
-/// Of what two send, one of them twice, nothing is lost, nothing comes twice, each
+/// Of what two send, one of them two tasks, nothing is lost, nothing comes twice, each
 /// one's comes in order, and each sleep is ended by one ring.
 pub fn everything_arrives() {
     let worker = Worker::new(3);
@@ -134,4 +136,33 @@ pub fn a_link_is_used_again() {
     worker.take(&mut taken);
     taken.sort_unstable();
     assert_eq!(taken, [0, 0, 1], "everything arrives");
+}
+
+/// A task that has not started is left beside the inbox, and who leaves it rouses a
+/// worker that sleeps. The steps are those of netpoll's `Home::leave_fresh` and
+/// `Home::fall_asleep`.
+pub fn nobody_sleeps_over_a_fresh_task() {
+    let worker = Worker::new(0);
+    let fresh = Arc::new(AtomicU32::new(0));
+    let sender = {
+        let (worker, fresh) = (worker.clone(), fresh.clone());
+        thread::spawn(move || {
+            fresh.store(1, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+            if worker.inbox.is_asleep() && worker.inbox.rouse() {
+                worker.bell.ring();
+            }
+        })
+    };
+    while fresh.load(Ordering::Relaxed) == 0 {
+        if worker.inbox.fall_asleep() {
+            fence(Ordering::SeqCst);
+            if fresh.load(Ordering::Relaxed) == 0 || !worker.inbox.rouse() {
+                worker.bell.sleep();
+                worker.take(&mut Vec::new());
+            }
+        }
+    }
+    sender.join().unwrap();
+    assert_eq!(worker.bell.take(), 0, "nobody rings who need not");
 }

@@ -1,0 +1,87 @@
+//! What the command line may say.
+#![forbid(unsafe_code)]
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand};
+
+use crate::cases::CASES;
+use crate::load::Shape;
+use crate::place::Place;
+use crate::servers::SERVERS;
+
+/// What a request costs on netpoll, beside a hand-written epoll server and rivals.
+#[derive(Debug, Parser)]
+#[command(name = "netpoll-bench", args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// A few rounds of two cases: whether it works, not how fast it is.
+    #[arg(long)]
+    pub(crate) quick: bool,
+
+    /// Servers to run beside `raw` [default: all but the variants].
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = servers())]
+    pub(crate) only: Vec<String>,
+
+    /// Cases to run [default: all].
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = cases())]
+    pub(crate) cases: Vec<String>,
+
+    /// Rounds of each case [default: 25, or 5 with --quick].
+    #[arg(long, value_name = "N")]
+    pub(crate) rounds: Option<NonZeroU32>,
+
+    /// Leave the two cores to others as well: no real-time priority.
+    #[arg(long)]
+    pub(crate) no_realtime: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run one server, which says its address (the benchmark starts these itself).
+    Server {
+        name: String,
+        /// The size of the buffers that belong to a connection.
+        #[arg(long, default_value_t = 4096)]
+        buffer: usize,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Run one load client, which obeys its standard input.
+    #[command(hide = true)]
+    Load {
+        address: SocketAddr,
+        #[command(flatten)]
+        shape: Shape,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+fn servers() -> PossibleValuesParser {
+    PossibleValuesParser::new(SERVERS.iter().map(|server| server.name))
+}
+
+fn cases() -> PossibleValuesParser {
+    PossibleValuesParser::new(CASES.iter().map(|case| case.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}
