@@ -123,5 +123,6 @@ mod sys;
 mod task;
 pub mod thread;
 
-pub use sched::{Builder, Runtime};
+pub use sched::{Builder, Doing, Metrics, Runtime, Shutdown, Stuck, TaskReport};
 pub use sys::epoll;
+pub use thread::block_on;

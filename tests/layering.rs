@@ -21,7 +21,15 @@ const LAYERS: [(&str, u32); 9] = [
 ];
 
 /// The folders, and files, that may contain unsafe code.
-const UNSAFE: [&str; 6] = ["sys", "stack", "task", "poll", "fd", "buf"];
+const UNSAFE: [&str; 7] = [
+    "sys",
+    "stack",
+    "task",
+    "poll",
+    "fd",
+    "buf",
+    "thread/scope.rs",
+];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
@@ -132,15 +140,22 @@ fn unsafe_code_stays_where_it_belongs() {
                     .any(|word| word == "unsafe")
             });
         assert!(
-            !has_unsafe || UNSAFE.contains(&module),
+            !has_unsafe || UNSAFE.iter().any(|place| relative.starts_with(place)),
             "{} has unsafe code",
             relative.display()
         );
         let is_root = relative.ends_with("mod.rs") && relative.iter().count() == 2;
         if is_root && !UNSAFE.contains(&module) {
+            // What is forbidden cannot be allowed to one file.
+            let inside = format!("{module}/");
+            let attribute = if UNSAFE.iter().any(|place| place.starts_with(&inside)) {
+                "#![deny(unsafe_code)]"
+            } else {
+                "#![forbid(unsafe_code)]"
+            };
             assert!(
-                text.contains("#![forbid(unsafe_code)]"),
-                "{} must forbid unsafe code",
+                text.lines().any(|line| line == attribute),
+                "{} must say {attribute}",
                 relative.display()
             );
         }

@@ -4,10 +4,12 @@
 use std::fs;
 use std::io;
 use std::ops::Sub;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// What the threads of a process have used since they began.
@@ -29,24 +31,39 @@ impl Sub for Usage {
     }
 }
 
-/// What a process has used. Exact for threads that sleep; what a running thread used
-/// since the last tick is missing.
+/// What the threads of a process have used. Exact for threads that sleep; what a
+/// running thread used since the last tick is missing, and so is what threads used
+/// that have ended.
 pub(crate) fn usage(process: u32) -> io::Result<Usage> {
-    let mut usage = Usage::default();
+    let mut all = Usage::default();
     for thread in fs::read_dir(format!("/proc/{process}/task"))? {
-        let folder = thread?.path();
-        let schedstat = fs::read_to_string(folder.join("schedstat"))?;
-        let status = fs::read_to_string(folder.join("status"))?;
-        let nanos = schedstat
-            .split_whitespace()
-            .next()
-            .and_then(|nanos| nanos.parse().ok())
-            .ok_or_else(|| io::Error::other("schedstat has no times: CONFIG_SCHED_INFO is off"))?;
-        usage.cpu += Duration::from_nanos(nanos);
-        usage.switches += field(&status, "voluntary_ctxt_switches").unwrap_or(0)
-            + field(&status, "nonvoluntary_ctxt_switches").unwrap_or(0);
+        match usage_of_thread(&thread?.path()) {
+            Ok(usage) => {
+                all.cpu += usage.cpu;
+                all.switches += usage.switches;
+            }
+            // It has just ended.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => {}
+            Err(error) => return Err(error),
+        }
     }
-    Ok(usage)
+    Ok(all)
+}
+
+fn usage_of_thread(folder: &Path) -> io::Result<Usage> {
+    let schedstat = fs::read_to_string(folder.join("schedstat"))?;
+    let status = fs::read_to_string(folder.join("status"))?;
+    let nanos = schedstat
+        .split_whitespace()
+        .next()
+        .and_then(|nanos| nanos.parse().ok())
+        .ok_or_else(|| io::Error::other("schedstat has no times: CONFIG_SCHED_INFO is off"))?;
+    Ok(Usage {
+        cpu: Duration::from_nanos(nanos),
+        switches: field(&status, "voluntary_ctxt_switches").unwrap_or(0)
+            + field(&status, "nonvoluntary_ctxt_switches").unwrap_or(0),
+    })
 }
 
 /// The resident memory of a process, in bytes.
@@ -141,6 +158,7 @@ fn counted(output: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
 
     #[test]
     fn fields_are_found_by_their_whole_name() {
@@ -152,19 +170,34 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_works_uses_cpu() {
-        let process = std::process::id();
-        let before = usage(process).unwrap();
-        let mut sum = 0_u64;
-        for i in 0..20_000_000_u64 {
-            sum = std::hint::black_box(sum.wrapping_add(i));
-        }
-        sleep(Duration::from_millis(20));
-        let used = usage(process).unwrap() - before;
+    fn what_a_process_has_used_is_found_out() {
+        // It works for a while, says so, and sleeps.
+        let mut child = Command::new("sh")
+            .args([
+                "-c",
+                "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; echo; read line",
+            ])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = [0];
+        child
+            .stdout
+            .as_mut()
+            .unwrap()
+            .read_exact(&mut line)
+            .unwrap();
+        sleep(Duration::from_millis(50));
+        let used = usage(child.id()).unwrap();
+        let memory = resident(child.id()).unwrap();
+        let scheduled = priority(child.id());
+        drop(child.stdin.take());
+        child.wait().unwrap();
         assert!(used.cpu > Duration::from_millis(1), "{used:?}");
         assert!(used.switches > 0, "{used:?}");
-        assert!(resident(process).unwrap() > 100_000);
-        priority(process).unwrap();
+        assert!(memory > 100_000, "{memory}");
+        scheduled.unwrap();
     }
 
     #[test]

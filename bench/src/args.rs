@@ -40,6 +40,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N")]
     pub(crate) rounds: Option<NonZeroU32>,
 
+    /// How long a slice lasts, in milliseconds [default: 120, with many connections 300].
+    #[arg(long, value_name = "MS")]
+    pub(crate) slice: Option<NonZeroU32>,
+
     /// Leave the two cores to others as well: no real-time priority.
     #[arg(long)]
     pub(crate) no_realtime: bool,

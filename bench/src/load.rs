@@ -12,6 +12,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
@@ -23,8 +24,8 @@ use rustix::net::{RecvFlags, SendFlags, recv, send, sockopt};
 pub(crate) struct Shape {
     #[arg(long)]
     pub(crate) connections: usize,
-    /// The bytes of a request.
-    #[arg(long)]
+    /// The bytes of a request, at most 64 KiB.
+    #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..=BUFFER as u64))]
     pub(crate) size: usize,
     /// How many requests each connection has in flight.
     #[arg(long)]
@@ -318,12 +319,12 @@ mod tests {
     fn more_than_the_sockets_hold_gets_through() {
         let shape = Shape {
             connections: 2,
-            size: 1 << 20,
-            depth: 16,
+            size: BUFFER,
+            depth: 256,
         };
         let mut load = Load::connect(serve(|_, _| {}), shape).unwrap();
         let done = load.slice(Duration::from_millis(50)).unwrap();
-        assert!(done.requests >= 32, "{done:?}");
+        assert!(done.requests >= 512, "{done:?}");
     }
 
     #[test]

@@ -27,6 +27,8 @@ const SETTLE: Duration = Duration::from_millis(2);
 /// What the options come to.
 struct Plan {
     rounds: u32,
+    /// The length of slices, if it is not the case's.
+    slice: Option<Duration>,
     servers: Vec<&'static Server>,
     cases: Vec<&'static Case>,
     server_place: Place,
@@ -55,7 +57,8 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     for case in &plan.cases {
         match case.kind {
             Kind::Requests { slice } => {
-                let (priority, entries) = plan.requests(case, slice, &mut log)?;
+                let (priority, entries) =
+                    plan.requests(case, plan.slice.unwrap_or(slice), &mut log)?;
                 report.ran_with(priority);
                 report.add(case, entries);
             }
@@ -105,6 +108,9 @@ impl Plan {
         let usual_rounds = if options.quick { QUICK_ROUNDS } else { ROUNDS };
         Self {
             rounds: options.rounds.map_or(usual_rounds, u32::from),
+            slice: options
+                .slice
+                .map(|millis| Duration::from_millis(u32::from(millis).into())),
             servers: SERVERS.iter().filter(server_runs).collect(),
             cases: CASES.iter().filter(case_runs).collect(),
             server_place: place(cores.map(|(server, _)| server)),

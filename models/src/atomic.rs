@@ -125,14 +125,14 @@ pub(crate) fn fence(order: Ordering) {
 
 fn of_load(order: Ordering) -> Ordering {
     match order {
-        Ordering::Acquire | Ordering::AcqRel => Ordering::Acquire,
+        Ordering::Acquire | Ordering::AcqRel | Ordering::SeqCst => Ordering::Acquire,
         _ => Ordering::Relaxed,
     }
 }
 
 fn of_store(order: Ordering) -> Ordering {
     match order {
-        Ordering::Release | Ordering::AcqRel => Ordering::Release,
+        Ordering::Release | Ordering::AcqRel | Ordering::SeqCst => Ordering::Release,
         _ => Ordering::Relaxed,
     }
 }

@@ -44,13 +44,14 @@ impl Weakening {
     }
 }
 
-/// The ordering that is left of this one.
+/// The ordering that is left of this one. (Loom takes a load that releases, or a
+/// store that acquires, for a relaxed one.)
 pub(crate) fn ordering(wanted: Ordering) -> Ordering {
     match (NOW.get(), wanted) {
         (Weakening::Release, Ordering::Release) => Ordering::Relaxed,
-        (Weakening::Release, Ordering::AcqRel) => Ordering::Acquire,
+        (Weakening::Release, Ordering::AcqRel | Ordering::SeqCst) => Ordering::Acquire,
         (Weakening::Acquire, Ordering::Acquire) => Ordering::Relaxed,
-        (Weakening::Acquire, Ordering::AcqRel) => Ordering::Release,
+        (Weakening::Acquire, Ordering::AcqRel | Ordering::SeqCst) => Ordering::Release,
         (_, wanted) => wanted,
     }
 }

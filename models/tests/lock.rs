@@ -15,7 +15,8 @@ netpoll_models::scenes! { lock:
         Split => "deadlock",
     }
     the_second_is_not_forgotten (Some(3)) {
-        Split => "deadlock",
+        Release => "Causality violation",
+        Acquire => "Causality violation",
     }
     who_is_refused_passes_it_on (Some(3)) {
         Cancel => "deadlock",

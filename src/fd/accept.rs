@@ -75,7 +75,7 @@ impl Fd {
             direction.consume();
             if let Err(stop) = self
                 .registration
-                .wait_for(Reason::Sleep, Way::Read, &mut timeout)
+                .wait_for(Reason::Pause, Way::Read, &mut timeout)
             {
                 break stop;
             }

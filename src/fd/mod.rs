@@ -8,6 +8,7 @@
 //! It is the same for tasks and for plain threads.
 
 mod accept;
+mod cancelled;
 mod closed;
 mod read;
 mod write;
@@ -20,12 +21,13 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::time::Duration;
 
 pub(crate) use accept::Pause;
+pub use cancelled::Cancelled;
 pub use closed::Closed;
 pub(crate) use read::ShortRead;
 
 use crate::poll::{Registration, Stop, Timeout, Way};
 use crate::sys::socket;
-use crate::task::{Lock, Reason, Time};
+use crate::task::{Lock, Outcome, Reason, Time};
 
 /// See the [module](self).
 pub(crate) struct Fd {
@@ -146,12 +148,14 @@ impl Fd {
     fn lock_slow(&self, way: Way, timeout: &mut Timeout) -> Result<(), Stop> {
         let lock = self.lock_of(way);
         loop {
-            let waited = lock.wait(Reason::Lock, || {
+            let waited = lock.wait(Reason::Turn, || {
                 self.check(way)
                     .map(|()| self.registration.deadline(way).min(timeout.at()))
             })?;
-            if waited.is_none() {
-                return Ok(());
+            match waited {
+                None => return Ok(()),
+                Some(Outcome::Cancelled) => return Err(Stop::Cancelled),
+                Some(_) => {}
             }
             self.registration.expired(way, timeout)?;
         }
@@ -208,6 +212,7 @@ fn error_of(stop: Stop) -> io::Error {
         Stop::Deadline => io::Error::from(io::ErrorKind::TimedOut),
         Stop::Timeout => io::Error::from(io::ErrorKind::WouldBlock),
         Stop::Closed => Closed::error(),
+        Stop::Cancelled => Cancelled::error(),
         Stop::Error(error) => error,
     }
 }

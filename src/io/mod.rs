@@ -2,4 +2,4 @@
 
 #![forbid(unsafe_code)]
 
-pub use crate::fd::Closed;
+pub use crate::fd::{Cancelled, Closed};

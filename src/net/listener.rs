@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{TcpStream, each_address};
-use crate::fd::{Closed, Fd, Pause};
+use crate::fd::{Cancelled, Closed, Fd, Pause};
 use crate::poll::Way;
 use crate::sys::socket;
 use crate::task::Time;
@@ -115,7 +115,7 @@ impl TcpListener {
     /// for each like [`accept`](Self::accept).
     ///
     /// As in std it goes on after errors; it ends when the listener is
-    /// [closed](Self::close).
+    /// [closed](Self::close), or the task's runtime is shut down.
     ///
     /// # Examples
     ///
@@ -282,7 +282,7 @@ impl Iterator for Incoming<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         match self.listener.accept() {
             Ok((stream, _)) => Some(Ok(stream)),
-            Err(error) if Closed::is_cause_of(&error) => None,
+            Err(error) if Closed::is_cause_of(&error) || Cancelled::is_cause_of(&error) => None,
             Err(error) => Some(Err(error)),
         }
     }

@@ -360,6 +360,10 @@ impl TcpStream {
     }
 }
 
+/// As much as one read asks for. The kernel returns a little less than 2 GiB at most,
+/// which must not be taken for all that was there.
+const READ_MOST: usize = 1 << 30;
+
 impl Read for &TcpStream {
     /// Reads what is there; waits if there is nothing. Zero is the end, or an empty
     /// buffer.
@@ -367,7 +371,8 @@ impl Read for &TcpStream {
         if buffer.is_empty() {
             return Ok(0);
         }
-        let all = buffer.len();
+        let all = buffer.len().min(READ_MOST);
+        let buffer = &mut buffer[..all];
         self.fd
             .read_with(ShortRead::Drains(all), |fd| socket::receive(fd, buffer))
     }

@@ -6,7 +6,8 @@
 //!
 //! A socket is registered once, edge-triggered, for both directions, by the
 //! worker whose task first has to wait on it. Registering reports the readiness
-//! that is there already, so nothing is lost between trying and registering.
+//! that is there already, so nothing is lost between trying and registering. If
+//! another worker turns out to use it, it moves there; see `follow`.
 
 use std::cell::Cell;
 use std::io;
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::direction::{Direction, Registered};
+use super::follow::Streak;
 use super::poller::{self, PollerId};
 use crate::sys::epoll::Flags;
 use crate::sys::fork;
@@ -26,7 +28,9 @@ pub(crate) struct Descriptor {
     generation: AtomicU32,
     /// The poller that it is registered with, as [`PollerId::to_bits`]; zero for none.
     registration: AtomicU64,
-    /// Held while that changes.
+    /// Who waits although another worker watches.
+    streak: Streak,
+    /// Held while the registration changes.
     registering: Mutex<()>,
     pub(super) read: Direction,
     pub(super) write: Direction,
@@ -42,6 +46,7 @@ impl Slot for Descriptor {
             index,
             generation: AtomicU32::new(0),
             registration: AtomicU64::new(0),
+            streak: Streak::new(),
             registering: Mutex::new(()),
             read: Direction::new(),
             write: Direction::new(),
@@ -50,6 +55,8 @@ impl Slot for Descriptor {
         }
     }
 }
+
+const HAS_A_POLLER: &str = "a task runs on a worker, and a worker has a poller";
 
 /// Which direction of a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +73,8 @@ pub(crate) enum Stop {
     /// The deadline of this operation alone.
     Timeout,
     Closed,
+    /// The task shall not wait any more.
+    Cancelled,
     /// It cannot be polled.
     Error(io::Error),
 }
@@ -144,7 +153,7 @@ impl Descriptor {
         // A thread watches the descriptor itself. Registering comes first: nothing
         // else may wait between the beginning of a wait and its end.
         if task::is_task() {
-            self.register(fd).map_err(Stop::Error)?;
+            self.register(fd, way).map_err(Stop::Error)?;
         }
         let reason = match way {
             Way::Read => Reason::Read(fd.as_raw_fd()),
@@ -153,7 +162,7 @@ impl Descriptor {
         self.wait_for(reason, way, timeout)
     }
 
-    /// Waits until something happens to the direction. For [`Reason::Sleep`] that
+    /// Waits until something happens to the direction. For [`Reason::Pause`] that
     /// is what the poller finds, if it watches, but not what a thread would.
     pub(crate) fn wait_for(
         &self,
@@ -169,7 +178,13 @@ impl Descriptor {
             Registered::IsReady => return Ok(()),
             Registered::IsClosed => return Err(Stop::Closed),
         }
-        // Only now: see "What changes beside the word" in `direction`.
+        // Only now: see "What changes beside the word" in `direction`. A poller that
+        // goes away is such a change as well.
+        if reason != Reason::Pause && task::is_task() && self.watcher().is_none() {
+            drop(wait);
+            direction.deregister(waker);
+            return Ok(());
+        }
         let deadline = self.deadline(way);
         let until = deadline.min(timeout.at());
         let outcome = if until.is_past() {
@@ -182,6 +197,7 @@ impl Descriptor {
         match outcome {
             Outcome::Woken => Ok(()),
             Outcome::Closed => Err(Stop::Closed),
+            Outcome::Cancelled => Err(Stop::Cancelled),
             Outcome::GaveUp => Err(Stop::Deadline),
             // The deadline may have moved away while the wait lasted.
             Outcome::Deadline => self.expired(way, timeout),
@@ -201,11 +217,54 @@ impl Descriptor {
 
     /// Sees to it that the poller of some worker watches the descriptor.
     #[inline]
-    fn register(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
-        match PollerId::from_bits(self.registration.load(Ordering::Acquire)) {
-            Some(id) if id.is_alive() => Ok(()),
-            _ => self.register_here(fd),
+    fn register(&self, fd: BorrowedFd<'_>, way: Way) -> io::Result<()> {
+        match self.watcher() {
+            None => self.register_here(fd),
+            watcher if watcher == poller::here() => {
+                self.streak.end();
+                Ok(())
+            }
+            Some(other) => self.follow(fd, way, other),
         }
+    }
+
+    /// The poller that watches the descriptor.
+    #[inline]
+    fn watcher(&self) -> Option<PollerId> {
+        let registration = self.registration.load(Ordering::Acquire);
+        PollerId::from_bits(registration).filter(|id| id.is_alive())
+    }
+
+    /// A task waits whose worker is not the one that watches. If that goes on, the
+    /// registration moves: it is taken away and made anew, which reports readiness
+    /// anew, under the next generation, by which events that were on their way are
+    /// recognised.
+    #[cold]
+    fn follow(&self, fd: BorrowedFd<'_>, way: Way, watcher: PollerId) -> io::Result<()> {
+        let here = poller::here().expect(HAS_A_POLLER);
+        let other_way = match way {
+            Way::Read => &self.write,
+            Way::Write => &self.read,
+        };
+        if !self.streak.count(here.index()) || other_way.has_waiters() {
+            return Ok(());
+        }
+        let _registering = self
+            .registering
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if self.watcher() != Some(watcher) || self.read.is_closed() {
+            return Ok(());
+        }
+        watcher.delete(fd);
+        self.generation.fetch_add(1, Ordering::Release);
+        self.registration.store(0, Ordering::Relaxed);
+        here.add(fd, self.token())?;
+        self.registration.store(here.to_bits(), Ordering::Release);
+        // Who came to wait meanwhile, and found nobody watching, looks again.
+        self.read.rouse();
+        self.write.rouse();
+        Ok(())
     }
 
     #[cold]
@@ -214,11 +273,12 @@ impl Descriptor {
             .registering
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let before = PollerId::from_bits(self.registration.load(Ordering::Relaxed));
-        if before.is_some_and(PollerId::is_alive) {
+        // One that is being closed has been taken away already, and stays so.
+        if self.watcher().is_some() || self.read.is_closed() {
             return Ok(());
         }
-        let id = poller::here().expect("a task runs on a worker, and a worker has a poller");
+        task::check_not_forked();
+        let id = poller::here().expect(HAS_A_POLLER);
         id.add(fd, self.token())?;
         self.registration.store(id.to_bits(), Ordering::Release);
         Ok(())
@@ -242,11 +302,22 @@ impl Descriptor {
     }
 }
 
-/// Hands an event to the descriptor that it is for. Returns whether it still is.
-pub(super) fn dispatch(token: u64, flags: Flags) -> bool {
+/// Wakes all who wait on a descriptor that is registered with this poller, which is
+/// not alive any more.
+pub(super) fn rouse_registered_with(poller: PollerId) {
+    for descriptor in DESCRIPTORS.iter() {
+        if descriptor.registration.load(Ordering::Acquire) == poller.to_bits() {
+            descriptor.read.rouse();
+            descriptor.write.rouse();
+        }
+    }
+}
+
+/// Hands an event to the descriptor that it is for, if it still is.
+pub(super) fn dispatch(token: u64, flags: Flags) {
     let descriptor = DESCRIPTORS.get((token >> 32) as u32);
     if descriptor.generation.load(Ordering::Acquire) != token as u32 {
-        return false;
+        return;
     }
     let both = Flags::HUP | Flags::ERR;
     // After any of these a short read proves nothing any more.
@@ -259,7 +330,6 @@ pub(super) fn dispatch(token: u64, flags: Flags) -> bool {
     if flags.intersects(both | Flags::OUT) && !descriptor.write.is_ready() {
         descriptor.write.set_ready(false);
     }
-    true
 }
 
 /// How long one operation may wait, from when it first has to.

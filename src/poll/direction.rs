@@ -81,6 +81,11 @@ impl Direction {
         self.word.load(Ordering::Acquire) & (READY | CLOSED) != 0
     }
 
+    /// Whether anybody waits. A moment later it may be otherwise.
+    pub(crate) fn has_waiters(&self) -> bool {
+        self.word.load(Ordering::Relaxed) & (Waker::BITS | MORE) != 0
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.word.load(Ordering::Acquire) & CLOSED != 0
     }

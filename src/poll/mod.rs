@@ -11,6 +11,7 @@
 mod atomic;
 mod descriptor;
 mod direction;
+mod follow;
 mod poller;
 
 pub(crate) use descriptor::{Registration, Stop, Timeout, Way};

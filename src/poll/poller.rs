@@ -69,6 +69,11 @@ impl PollerId {
         })
     }
 
+    /// The number of the poller among all.
+    pub(super) fn index(self) -> u32 {
+        self.index
+    }
+
     fn shared(self) -> &'static Shared {
         POLLERS.get(self.index)
     }
@@ -110,8 +115,6 @@ pub(crate) struct Poller {
     shared: &'static Shared,
     id: PollerId,
     events: Events,
-    /// How many events came for descriptors that were closed before.
-    late: u64,
 }
 
 /// The token of the worker's bell: no descriptor has this number.
@@ -141,7 +144,6 @@ impl Poller {
                 generation: shared.generation.load(Ordering::Relaxed),
             },
             events: Events::with_capacity(EVENTS),
-            late: 0,
         })
     }
 
@@ -163,8 +165,8 @@ impl Poller {
             Err(error) => return Err(error),
         }
         for event in &self.events {
-            if event.token != BELL && !descriptor::dispatch(event.token, event.flags) {
-                self.late += 1;
+            if event.token != BELL {
+                descriptor::dispatch(event.token, event.flags);
             }
         }
         Ok(())
@@ -178,6 +180,9 @@ impl Drop for Poller {
         }
         // Descriptors that are registered here find out by the generation.
         self.shared.generation.fetch_add(1, Ordering::Release);
+        // Those who wait on them would wait for ever: they look again, and register
+        // with another poller.
+        descriptor::rouse_registered_with(self.id);
         *self
             .shared
             .epoll

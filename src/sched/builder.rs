@@ -1,8 +1,13 @@
 //! How a runtime is set up.
 
+use std::any::Any;
 use std::io;
+use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
+use super::hooks::Hooks;
+use super::monitor::Stuck;
 use super::runtime::{self, Runtime};
 use crate::stack;
 
@@ -21,6 +26,10 @@ pub struct Builder {
     workers: Option<usize>,
     stack_size: Option<usize>,
     thread_name: Option<String>,
+    pinned: bool,
+    unmonitored: bool,
+    shutdown_timeout: Option<Duration>,
+    hooks: Hooks,
 }
 
 /// What a runtime is made with, decided.
@@ -29,12 +38,18 @@ pub(super) struct Options {
     pub(super) workers: usize,
     pub(super) stack_size: usize,
     pub(super) thread_name: String,
+    pub(super) pinned: bool,
+    pub(super) monitored: bool,
+    pub(super) shutdown_timeout: Duration,
+    pub(super) hooks: Hooks,
 }
 
 /// More workers than this are a mistake.
 const WORKERS_MOST: usize = 1024;
 /// What a task may use if nobody says otherwise. It pays for what it touches.
 const STACK_SIZE: usize = 256 * 1024;
+/// How long dropping a runtime waits.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Builder {
     /// A runtime with as many workers as the process may use processors (its CPU
@@ -68,6 +83,99 @@ impl Builder {
     #[must_use]
     pub fn thread_name(mut self, name: impl Into<String>) -> Self {
         self.thread_name = Some(name.into());
+        self
+    }
+
+    /// Keeps each worker on one of the processors that the process may use, in turn.
+    #[must_use]
+    pub fn pin_workers(mut self, pinned: bool) -> Self {
+        self.pinned = pinned;
+        self
+    }
+
+    /// Whether a thread watches the workers (it does, unless this says otherwise).
+    /// It finds workers that one task keeps from the others and lets idle ones take
+    /// what has not started there. It sleeps while all workers do.
+    #[must_use]
+    #[doc(alias = "sysmon")]
+    pub fn monitor(mut self, monitored: bool) -> Self {
+        self.unmonitored = !monitored;
+        self
+    }
+
+    /// Is told when a worker has not come around for 10 ms, once each time, on the
+    /// monitor's thread. Without this the monitor itself prints a line about one
+    /// that has been stuck for a second.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::time::Duration;
+    ///
+    /// let (tell, told) = mpsc::channel();
+    /// let runtime = netpoll::Builder::new()
+    ///     .workers(1)
+    ///     .on_stuck(move |stuck| drop(tell.send(stuck.clone())))
+    ///     .build()?;
+    /// let task = netpoll::thread::Builder::new().name("hog".into());
+    /// let task = task.spawn_on(&runtime, || std::thread::sleep(Duration::from_millis(100)))?;
+    /// assert_eq!(told.recv().unwrap().task.name(), Some("hog"));
+    /// task.join().unwrap();
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn on_stuck(mut self, hook: impl Fn(&Stuck) + Send + Sync + 'static) -> Self {
+        self.hooks.on_stuck = Some(Arc::new(hook));
+        self
+    }
+
+    /// Runs on each worker's thread before its first task, with the worker's number.
+    #[must_use]
+    pub fn on_thread_start(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.hooks.on_thread_start = Some(Arc::new(hook));
+        self
+    }
+
+    /// Runs on each worker's thread after its last task, with the worker's number.
+    #[must_use]
+    pub fn on_thread_stop(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.hooks.on_thread_stop = Some(Arc::new(hook));
+        self
+    }
+
+    /// Is told of each panic that ends a task, in that task, with its name and what
+    /// it panicked with. The panic has been printed by then, as in std, and reaches
+    /// the join handle afterwards. A panic of the hook itself is ignored.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    ///
+    /// let panics = Arc::new(AtomicUsize::new(0));
+    /// let count = Arc::clone(&panics);
+    /// let runtime = netpoll::Builder::new()
+    ///     .on_task_panic(move |_name, _payload| drop(count.fetch_add(1, Ordering::Relaxed)))
+    ///     .build()?;
+    /// assert!(runtime.spawn(|| panic!("counted")).join().is_err());
+    /// assert_eq!(panics.load(Ordering::Relaxed), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn on_task_panic(
+        mut self,
+        hook: impl Fn(Option<&str>, &(dyn Any + Send)) + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks.on_task_panic = Some(Arc::new(hook));
+        self
+    }
+
+    /// Sets how long dropping the runtime waits for its tasks; a second otherwise.
+    #[must_use]
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = Some(timeout);
         self
     }
 
@@ -116,6 +224,10 @@ impl Builder {
             workers,
             stack_size,
             thread_name: self.thread_name.unwrap_or_else(|| "netpoll".into()),
+            pinned: self.pinned,
+            monitored: !self.unmonitored,
+            shutdown_timeout: self.shutdown_timeout.unwrap_or(SHUTDOWN_TIMEOUT),
+            hooks: self.hooks,
         })
     }
 }

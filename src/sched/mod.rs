@@ -9,15 +9,25 @@
 //! | `runtime` | its handle, and the one that starts by itself |
 //! | `placement` | which worker gets a new task |
 //! | `worker` | the loop |
+//! | `machine` | what the workers share; how it ends |
+//! | `monitor` | who watches them |
+//! | `hooks`, `report` | what a program is told |
 
 #![forbid(unsafe_code)]
 
 mod builder;
+mod hooks;
+mod machine;
+mod monitor;
 mod placement;
+mod report;
 mod runtime;
 mod worker;
 
 pub use builder::Builder;
+pub use monitor::{Doing, Stuck};
+pub use report::{Metrics, Shutdown, TaskReport};
 pub use runtime::Runtime;
 
-pub(crate) use runtime::{Spawn, spawn};
+pub(crate) use machine::Spawn;
+pub(crate) use runtime::{spawn, task_panicked};

@@ -1,23 +1,37 @@
 //! The handle of a runtime, and the one that starts by itself.
 
-use std::cell::RefCell;
+use std::any::Any;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use super::builder::{Builder, Options};
-use super::{placement, worker};
+use super::machine::{Machine, Spawn, with_here};
+use super::report::{Metrics, Shutdown, TaskReport};
+use super::worker;
 use crate::stack;
 use crate::sys::fork;
-use crate::task::{self, Home, Id, Start};
+use crate::task::{self, Id, Time};
 
 /// A set of workers, and the tasks that run on them.
 ///
 /// Most programs need none of their own: [`thread::spawn`](crate::thread::spawn)
 /// starts one at the first need, with a worker for each processor.
 ///
-/// When the handle is dropped, tasks that have started go on; each worker's thread
-/// ends when no task of the runtime is left. Dropping does not wait for that.
+/// # Its end
+///
+/// Dropping the handle, or [`shutdown`](Self::shutdown), ends the runtime. Its tasks
+/// are cancelled: an operation that would have to wait, and that can fail, fails with
+/// [`Cancelled`](crate::io::Cancelled), so a task that passes errors on comes to its
+/// end. What cannot fail (a join, a lock, a sleep) goes on. Then it waits: a second,
+/// or as long as [`Builder::shutdown_timeout`] says, or until the deadline.
+///
+/// A task that has not ended by then goes on, and its worker's thread stays for it:
+/// what lies on its stack may be lent to other threads, so it is never torn down.
+/// Dropping prints one line that says what remains; `shutdown` returns it.
+///
+/// The runtime that starts by itself ends with the process, which does not wait for
+/// tasks, as in std.
 ///
 /// # Examples
 ///
@@ -32,76 +46,140 @@ pub struct Runtime {
     machine: Arc<Machine>,
 }
 
-/// What the workers of a runtime share.
-pub(super) struct Machine {
-    options: Options,
-    homes: Box<[&'static Home]>,
-    /// Whether the workers end when no task is left.
-    stopping: AtomicBool,
-}
-
-/// What a new task is made of.
-pub(crate) struct Spawn {
-    /// Catches its own panics.
-    pub(crate) body: Box<dyn FnOnce() + Send>,
-    pub(crate) name: Option<Arc<str>>,
-    pub(crate) stack_size: Option<usize>,
-}
-
-thread_local! {
-    /// The machine of the calling worker, and which of its workers it is.
-    static HERE: RefCell<Option<(Arc<Machine>, usize)>> = const { RefCell::new(None) };
-}
+/// How many of the tasks that remain a report names.
+const NAMED: usize = 10;
 
 static GLOBAL: OnceLock<Runtime> = OnceLock::new();
 
 impl Runtime {
     pub(super) fn start(options: Options) -> io::Result<Self> {
+        if fork::is_child() {
+            return Err(io::Error::other(
+                "this process was forked from one with a runtime: start the runtime after fork",
+            ));
+        }
         stack::install_overflow_report(task::name_for_report);
-        let posts = (0..options.workers)
-            .map(|_| worker::Place::new())
-            .collect::<io::Result<Vec<_>>>()?;
-        let machine = Arc::new(Machine {
-            homes: posts.iter().map(worker::Place::home).collect(),
-            options,
-            stopping: AtomicBool::new(false),
-        });
+        let mut places: Vec<worker::Place> = Vec::with_capacity(options.workers);
+        while places.len() < options.workers {
+            match worker::Place::new() {
+                Ok(place) => places.push(place),
+                Err(error) => {
+                    places.iter().for_each(|place| place.home().give_back());
+                    return Err(error);
+                }
+            }
+        }
+        let homes = places.iter().map(worker::Place::home).collect();
         // From here on the handle's end ends the workers that have started, also
         // when a later one does not.
-        let runtime = Self { machine };
-        let machine = &runtime.machine;
-        for (index, place) in posts.into_iter().enumerate() {
-            let name = format!("{}-{index}", machine.options.thread_name);
-            let machine = Arc::clone(machine);
-            std::thread::Builder::new().name(name).spawn(move || {
-                HERE.set(Some((Arc::clone(&machine), index)));
-                place.work(machine, index);
-                HERE.set(None);
+        let runtime = Self {
+            machine: Arc::new(Machine::new(options, homes)),
+        };
+        let processors = match runtime.machine.options.pinned {
+            true => worker::processors()?,
+            false => Vec::new(),
+        };
+        for (index, place) in places.into_iter().enumerate() {
+            let processor = (!processors.is_empty()).then(|| processors[index % processors.len()]);
+            runtime.start_thread(&index.to_string(), move |machine| {
+                machine.as_worker(index, || place.work(Arc::clone(machine), index, processor));
             })?;
         }
+        if runtime.machine.options.monitored {
+            let machine = Arc::clone(&runtime.machine);
+            std::thread::Builder::new()
+                .name(format!("{}-monitor", machine.options.thread_name))
+                .spawn(move || machine.monitor.watch(&machine))?;
+        }
         Ok(runtime)
+    }
+
+    /// Starts the thread of a worker.
+    fn start_thread(
+        &self,
+        name: &str,
+        work: impl FnOnce(&Arc<Machine>) + Send + 'static,
+    ) -> io::Result<()> {
+        self.machine.worker_comes();
+        let machine = Arc::clone(&self.machine);
+        let thread = std::thread::Builder::new()
+            .name(format!("{}-{name}", machine.options.thread_name))
+            .spawn(move || work(&machine));
+        if thread.is_err() {
+            self.machine.worker_leaves();
+        }
+        thread.map(drop)
     }
 
     /// How many workers it has.
     #[must_use]
     pub fn workers(&self) -> usize {
-        self.machine.homes.len()
+        self.machine.homes().len()
     }
 
     /// How many tasks it has, started or not. A moment later it is another number.
     #[must_use]
     #[doc(alias = "NumGoroutine")]
     pub fn tasks(&self) -> usize {
-        self.machine
-            .homes
-            .iter()
-            .map(|home| home.load() as usize)
-            .sum()
+        self.machine.tasks()
+    }
+
+    /// Figures since it started. Taking them costs a few loads for each worker.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.machine.metrics()
+    }
+
+    /// Ends the runtime: cancels its tasks and waits for them until the deadline.
+    ///
+    /// Parks the task, or blocks the thread. In a task of this very runtime it does
+    /// not wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let runtime = netpoll::Builder::new().workers(2).build()?;
+    /// let (go, gone) = std::sync::mpsc::channel();
+    /// runtime.spawn(move || go.send(()));
+    /// let shutdown = runtime.shutdown(Instant::now() + Duration::from_secs(10));
+    /// assert_eq!(shutdown.unfinished, 0);
+    /// gone.recv().unwrap();
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn shutdown(self, deadline: Instant) -> Shutdown {
+        let shutdown = self.end(Time::at(deadline));
+        // It has ended; dropping would wait once more.
+        let machine = Arc::clone(&self.machine);
+        std::mem::forget(self);
+        drop(machine);
+        shutdown
+    }
+
+    fn end(&self, deadline: Time) -> Shutdown {
+        let machine = &self.machine;
+        machine.stop();
+        let is_own = with_here(|here| here.is_some_and(|(own, _)| Arc::ptr_eq(own, machine)));
+        let gone = !is_own && machine.wait_until_gone(deadline);
+        Shutdown {
+            unfinished: if gone { 0 } else { machine.tasks() },
+            tasks: match gone {
+                true => Vec::new(),
+                false => machine
+                    .homes()
+                    .iter()
+                    .flat_map(|home| home.census(NAMED))
+                    .take(NAMED)
+                    .map(TaskReport::new)
+                    .collect(),
+            },
+        }
     }
 
     pub(crate) fn start_task(&self, spawn: Spawn) -> io::Result<Id> {
-        let own = HERE.with_borrow(|here| match here {
-            Some((machine, index)) if Arc::ptr_eq(machine, &self.machine) => Some(*index),
+        let own = with_here(|here| match here {
+            Some((machine, index)) if Arc::ptr_eq(machine, &self.machine) => Some(index),
             _ => None,
         });
         self.machine.start_task(spawn, own)
@@ -110,73 +188,36 @@ impl Runtime {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        self.machine.stop();
-    }
-}
-
-impl Machine {
-    /// Starts a task; `own` is which of the workers the calling thread is, if any.
-    fn start_task(&self, spawn: Spawn, own: Option<usize>) -> io::Result<Id> {
         if fork::is_child() {
-            return Err(io::Error::other(
-                "this process was forked from one with a runtime: start the runtime after fork",
-            ));
+            // The threads are the parent's.
+            return;
         }
-        let stack_size = spawn.stack_size.unwrap_or(self.options.stack_size);
-        stack::check_size(stack_size)?;
-        let permit = stack::acquire()?;
-        let home = placement::choose(&self.homes, own);
-        Ok(task::start(
-            home,
-            Start {
-                body: spawn.body,
-                name: spawn.name,
-                stack_size,
-                permit,
-            },
-        ))
-    }
-
-    /// Lets the workers end when no task is left.
-    fn stop(&self) {
-        self.stopping.store(true, Ordering::Release);
-        self.ring_all();
-    }
-
-    /// Whether a worker may end: nobody can start a task any more.
-    pub(super) fn has_ended(&self) -> bool {
-        self.stopping.load(Ordering::Acquire) && Home::all_ended(self.homes.iter().copied())
-    }
-
-    /// The other workers, in an order that differs from worker to worker.
-    pub(super) fn others(&self, own: usize) -> impl Iterator<Item = &'static Home> {
-        let (before, after) = (&self.homes[..own], &self.homes[own + 1..]);
-        after.iter().chain(before).copied()
-    }
-
-    /// Makes every worker look whether it may end.
-    pub(super) fn ring_all(&self) {
-        for home in &self.homes {
-            home.ring();
+        let is_own = with_here(|here| here.is_some_and(|(own, _)| Arc::ptr_eq(own, &self.machine)));
+        let timeout: Duration = self.machine.options.shutdown_timeout;
+        let shutdown = self.end(Time::now().after(timeout));
+        if shutdown.unfinished > 0 && !is_own {
+            eprintln!("netpoll: a runtime was dropped, and {shutdown}");
         }
-    }
-}
-
-impl std::fmt::Debug for Machine {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Machine")
-            .field("options", &self.options)
-            .finish_non_exhaustive()
     }
 }
 
 /// Starts a task in the runtime of the calling task, or in the one that starts by
 /// itself.
 pub(crate) fn spawn(spawn: Spawn) -> io::Result<Id> {
-    HERE.with_borrow(|here| match here {
-        Some((machine, own)) => machine.start_task(spawn, Some(*own)),
+    with_here(|here| match here {
+        Some((machine, own)) => machine.start_task(spawn, Some(own)),
         None => global()?.start_task(spawn),
     })
+}
+
+/// Tells the runtime's hook that the calling task has panicked.
+pub(crate) fn task_panicked(payload: &(dyn Any + Send)) {
+    let machine = with_here(|here| here.map(|(machine, _)| Arc::clone(machine)));
+    if let Some(machine) = machine {
+        machine
+            .hooks()
+            .task_panicked(task::current_name().as_deref(), payload);
+    }
 }
 
 /// The runtime that starts by itself.

@@ -15,7 +15,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::runtime::Machine;
+use super::machine::Machine;
 use crate::poll::Poller;
 use crate::stack;
 use crate::sys::eventfd::EventFd;
@@ -52,7 +52,10 @@ impl Place {
     }
 
     /// Works on the calling thread until the machine ends.
-    pub(super) fn work(self, machine: Arc<Machine>, index: usize) {
+    pub(super) fn work(self, machine: Arc<Machine>, index: usize, processor: Option<usize>) {
+        if let Some(processor) = processor {
+            pin(processor);
+        }
         stack::ensure_alternate_stack();
         self.poller.enter();
         let mut worker = Worker {
@@ -66,6 +69,22 @@ impl Place {
         while worker.turn() {}
         worker.tasks.leave();
     }
+}
+
+/// The processors that this process may use.
+pub(super) fn processors() -> io::Result<Vec<usize>> {
+    let set = rustix::thread::sched_getaffinity(None)?;
+    Ok((0..rustix::thread::CpuSet::MAX_CPU)
+        .filter(|processor| set.is_set(*processor))
+        .collect())
+}
+
+/// Keeps the calling thread on one processor. One that has been taken away from the
+/// process meanwhile is no reason not to work.
+fn pin(processor: usize) {
+    let mut set = rustix::thread::CpuSet::new();
+    set.set(processor);
+    let _ = rustix::thread::sched_setaffinity(None, &set);
 }
 
 struct Worker {
@@ -83,6 +102,10 @@ struct Worker {
 impl Worker {
     /// One turn of the loop. Returns whether there will be another.
     fn turn(&mut self) -> bool {
+        self.tasks.count_turn();
+        if self.machine.is_stopping() {
+            self.tasks.cancel();
+        }
         let ran = self.run();
         if ran > 0 && self.care_at == Time::NEVER && !self.caring {
             self.care_at = Time::now().after(CARE_EVERY);
@@ -102,6 +125,7 @@ impl Worker {
             let timeout = self.next_event().map(|at| at.since(Time::now()));
             self.poll(timeout);
             self.tasks.wake_up();
+            self.machine.monitor.worker_woke();
         } else {
             self.poll(Some(Duration::ZERO));
         }

@@ -16,7 +16,7 @@
 //! looks whether the worker sleeps; the worker marks itself asleep and then looks
 //! at the queue. At least one sees the other.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Mutex, PoisonError};
 
 use crossbeam_queue::SegQueue;
@@ -25,7 +25,7 @@ use super::inbox::Inbox;
 use super::local::{self, Local};
 use super::owner::OwnerCell;
 use super::table::{Slot, Table};
-use super::task::{TASKS, Task};
+use super::task::{Report, TASKS, Task};
 use crate::stack::Pool;
 use crate::sys::eventfd::EventFd;
 
@@ -48,19 +48,41 @@ pub(crate) struct Home {
     /// ended. Both only grow; see `Home::all_ended`.
     came: AtomicU64,
     ended: AtomicU64,
+    /// How often the worker has come around, and the task that it ran last. Written
+    /// by the worker alone; see [`Home::activity`].
+    turns: AtomicU32,
+    current: AtomicU32,
+    /// How often the worker was rung for.
+    rings: AtomicU64,
     /// What only the worker itself touches.
     pub(super) local: OwnerCell<Local>,
 }
 
+/// What can be seen of a worker from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Activity {
+    /// Whether it sleeps until somebody rings.
+    pub(crate) asleep: bool,
+    /// How often it has come around; wraps.
+    pub(crate) turns: u32,
+    /// How often it was rung for.
+    pub(crate) rings: u64,
+}
+
 /// The right to be the worker of a home. There is one for each.
 pub(crate) struct Post {
-    pub(super) home: &'static Home,
-    pub(super) stacks: Pool,
+    home: &'static Home,
+    stacks: Pool,
 }
 
 impl Post {
     pub(crate) fn home(&self) -> &'static Home {
         self.home
+    }
+
+    /// Uses the post up.
+    pub(super) fn take_up(self) -> (&'static Home, Pool) {
+        (self.home, self.stacks)
     }
 }
 
@@ -75,6 +97,9 @@ impl Slot for Home {
             is_thread: AtomicBool::new(false),
             fresh: SegQueue::new(),
             moved_in: AtomicI64::new(0),
+            turns: AtomicU32::new(0),
+            current: AtomicU32::new(0),
+            rings: AtomicU64::new(0),
             came: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             local: OwnerCell::new(Local::new()),
@@ -103,8 +128,8 @@ impl Home {
         home
     }
 
-    /// Gives the home back. Nothing lives here any more, and who still rings
-    /// reaches nobody.
+    /// Gives the home back. Nothing lives here any more and nobody looks at it; who
+    /// still rings reaches nobody.
     pub(crate) fn give_back(&'static self) {
         self.set_bell(None);
         HOMES.give_back(&[self.index]);
@@ -122,6 +147,7 @@ impl Home {
 
     /// Makes the worker's wait, or the thread's, return.
     pub(crate) fn ring(&self) {
+        self.rings.fetch_add(1, Ordering::Relaxed);
         self.with_bell(EventFd::write);
     }
 
@@ -177,6 +203,42 @@ impl Home {
     /// Whether the worker sleeps until somebody rings.
     pub(crate) fn is_asleep(&self) -> bool {
         self.inbox.is_asleep()
+    }
+
+    #[inline]
+    pub(super) fn count_turn(&self) {
+        let turns = self.turns.load(Ordering::Relaxed);
+        self.turns.store(turns.wrapping_add(1), Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn set_current(&self, task: u32) {
+        self.current.store(task, Ordering::Relaxed);
+    }
+
+    /// What a monitor sees of the worker.
+    pub(crate) fn activity(&self) -> Activity {
+        Activity {
+            asleep: self.is_asleep(),
+            turns: self.turns.load(Ordering::Relaxed),
+            rings: self.rings.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The task that the worker ran last.
+    pub(crate) fn last_task(&self) -> Report {
+        TASKS.get(self.current.load(Ordering::Relaxed)).report()
+    }
+
+    /// The tasks that have started here and not ended, so many at most, as far as
+    /// can be told from another thread.
+    pub(crate) fn census(&self, most: usize) -> Vec<Report> {
+        TASKS
+            .iter()
+            .filter(|task| task.home() == self.index)
+            .take(most)
+            .map(Task::report)
+            .collect()
     }
 
     /// Marks the worker asleep, unless something was sent to it. Worker only.

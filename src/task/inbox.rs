@@ -77,7 +77,9 @@ impl Inbox {
     /// Takes all that was sent, first come first, and marks the worker awake.
     /// Worker only.
     pub(crate) fn take<'a>(&self, link_of: impl Fn(u32) -> &'a Link, mut each: impl FnMut(u32)) {
-        let mut head = self.head.swap(EMPTY, Ordering::Acquire);
+        // Sequentially consistent for the monitor of the workers, which looks whether
+        // they sleep; to take the list it would have to acquire.
+        let mut head = self.head.swap(EMPTY, Ordering::SeqCst);
         // The list leads from the last to the first; turn its links around.
         let mut first = EMPTY;
         while head >= FIRST {

@@ -30,6 +30,8 @@ pub(crate) struct Local {
     tasks: RefCell<Vec<&'static Task>>,
     /// Tasks that could not begin because there was no memory for a stack.
     starved: RefCell<Vec<&'static Task>>,
+    /// Whether waits that can fail are not to begin any more.
+    cancelled: Cell<bool>,
     care: Care,
 }
 
@@ -110,6 +112,7 @@ impl Local {
             vacant: RefCell::new(Vec::new()),
             tasks: RefCell::new(Vec::new()),
             starved: RefCell::new(Vec::new()),
+            cancelled: Cell::new(false),
             care: Care {
                 round: Cell::new(0),
                 cursor: Cell::new(0),
@@ -132,6 +135,10 @@ impl Local {
             .borrow_mut()
             .as_mut()
             .expect("a worker has a pool of stacks"))
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancelled.get()
     }
 
     /// Lists a task that has got a stack.
@@ -177,6 +184,7 @@ impl Local {
         own.ran_in.set(self.care.round.get());
         own.trimmed.set(false);
         self.current.set(Some(task));
+        home.set_current(task.index);
         // SAFETY: this is the worker, no task runs, and the queue holds only tasks
         // that are new or were delivered since they last parked.
         let ran = unsafe { task.run(self) };
@@ -249,7 +257,7 @@ impl Tasks {
     /// Makes the calling thread the worker of a home.
     pub(crate) fn enter(post: Post) -> Self {
         assert!(HERE.get().is_none(), "a thread is one worker at a time");
-        let Post { home, stacks } = post;
+        let (home, stacks) = post.take_up();
         HERE.set(Some(home));
         // SAFETY: there is one post for each home that is in use, and it is used up
         // here, so this thread is the only worker of the home until `leave` gives
@@ -418,6 +426,26 @@ impl Tasks {
         self.local.care.pending.get()
     }
 
+    /// Makes the waits of all tasks here that can fail do so, now and from now on.
+    pub(crate) fn cancel(&self) {
+        if self.local.cancelled.replace(true) {
+            return;
+        }
+        for task in &*self.local.tasks.borrow() {
+            // SAFETY: it is in this worker's list.
+            let own = unsafe { task.own() };
+            if own.cancellable.get() && task.word.wake_present(Outcome::Cancelled) {
+                self.local.push(task);
+            }
+        }
+    }
+
+    /// Tells who watches that the worker has come around.
+    #[inline]
+    pub(crate) fn count_turn(&self) {
+        self.home.count_turn();
+    }
+
     /// How many tasks have begun and not ended.
     pub(crate) fn started(&self) -> usize {
         self.local.tasks.borrow().len()
@@ -429,9 +457,9 @@ impl Tasks {
         HERE.set(None);
         TASKS.give_back(&self.local.vacant.take());
         self.local.timers.replace(Timers::new());
+        self.local.cancelled.set(false);
         // The stacks go to the workers that are still there.
         self.local.stacks.replace(None);
-        self.home.give_back();
     }
 }
 

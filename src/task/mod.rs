@@ -24,6 +24,8 @@
 //! | `wait` | park, for tasks and threads; the budget |
 //! | `token`, `identity` | `thread::park` and `unpark`; which task |
 //! | `wait_list`, `lock`, `join` | what is built from waits |
+//! | `locals` | values that each task has of its own |
+//! | `or_abort` | what must not unwind |
 
 mod atomic;
 mod clock;
@@ -32,7 +34,9 @@ mod identity;
 mod inbox;
 mod join;
 mod local;
+mod locals;
 mod lock;
+mod or_abort;
 mod owner;
 mod prefetch;
 mod table;
@@ -53,10 +57,15 @@ pub(crate) use home::{Home, Post};
 pub(crate) use identity::{Id, current_name, park_until};
 pub(crate) use join::Packet;
 pub(crate) use local::Tasks;
+pub(crate) use locals::{Found, end_locals, find_local, put_local};
 pub(crate) use lock::Lock;
+pub(crate) use or_abort::or_abort;
 pub(crate) use table::{Slot, Table};
-pub(crate) use task::Start;
-pub(crate) use wait::{Reason, Wait, is_task, name_for_report, no_park, spend, yield_now};
+pub(crate) use task::{Report, Start};
+pub(crate) use wait::{
+    Reason, Wait, check_not_forked, is_task, name_for_report, no_park, parked_unwinding, spend,
+    yield_now,
+};
 pub(crate) use wait_list::WaitList;
 pub(crate) use waker::Waker;
 pub(crate) use word::Outcome;

@@ -67,6 +67,16 @@ impl<T: Slot> Table<T> {
             .expect("a number that was handed out")[offset]
     }
 
+    /// All slots that were ever handed out.
+    pub(crate) fn iter(&'static self) -> impl Iterator<Item = &'static T> {
+        let fresh = self
+            .vacant
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .fresh;
+        (0..fresh).map(|index| self.get(index))
+    }
+
     /// Takes a slot that nobody uses.
     pub(crate) fn take(&'static self) -> &'static T {
         let mut one = [0];

@@ -10,8 +10,10 @@
 //! it goes back to the pool only when the task has returned.
 
 use std::cell::{Cell, UnsafeCell};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::panic::Location;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use corosensei::stack::StackPointer;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
@@ -20,6 +22,7 @@ use super::clock::Time;
 use super::home::Home;
 use super::inbox::Link;
 use super::local::Local;
+use super::locals::Locals;
 use super::owner::OwnerCell;
 use super::prefetch::prefetch;
 use super::table::{Slot, Table};
@@ -35,6 +38,9 @@ pub(crate) struct Task {
     pub(super) token: Token,
     /// The number of the home it belongs to; changes only while nobody can wake it.
     home: AtomicU32,
+    /// What reports say of it; see [`Task::report`].
+    spawned_at: AtomicPtr<Location<'static>>,
+    shared_name: Mutex<Option<Arc<str>>>,
     /// How often its timer was set. Atomic because a worker may look at the
     /// slot's next user, to find that an entry of its heap is not needed any more.
     pub(super) timer_count: AtomicU32,
@@ -54,6 +60,8 @@ pub(super) struct Own {
     /// About where the task's stack ends while it does not run.
     pub(super) stack_pointer: Cell<usize>,
     name: UnsafeCell<Option<Arc<str>>>,
+    /// Empty when the slot is taken, and when the task has ended.
+    pub(super) locals: Locals,
     /// The place in the worker's list of tasks that have a stack.
     pub(super) place: Cell<u32>,
     /// The deadline of the present wait.
@@ -64,6 +72,8 @@ pub(super) struct Own {
     pub(super) budget: Cell<u32>,
     /// How many `no_park` calls it is in.
     pub(super) no_park: Cell<u32>,
+    /// Whether the present wait ends when the worker's tasks are cancelled.
+    pub(super) cancellable: Cell<bool>,
     /// Whether somebody on this thread was unwinding when it was last resumed.
     pub(super) resumed_among_panics: Cell<bool>,
     /// Whether it parked while it was itself unwinding.
@@ -79,6 +89,8 @@ pub(crate) struct Start {
     /// Catches its own panics: one that leaves it ends the process.
     pub(crate) body: Box<dyn FnOnce() + Send>,
     pub(crate) name: Option<Arc<str>>,
+    /// Where in the program it was spawned.
+    pub(crate) spawned_at: &'static Location<'static>,
     /// In bytes.
     pub(crate) stack_size: usize,
     /// Where stacks are counted, the right to one.
@@ -122,19 +134,23 @@ impl Slot for Task {
             link: Link::new(),
             token: Token::new(),
             home: AtomicU32::new(NOWHERE),
+            spawned_at: AtomicPtr::new(ptr::null_mut()),
+            shared_name: Mutex::new(None),
             timer_count: AtomicU32::new(0),
             own: OwnerCell::new(Own {
                 start: UnsafeCell::new(None),
                 coroutine: UnsafeCell::new(None),
                 stack: UnsafeCell::new(None),
-                yielder: Cell::new(std::ptr::null()),
+                yielder: Cell::new(ptr::null()),
                 stack_pointer: Cell::new(0),
                 name: UnsafeCell::new(None),
+                locals: Locals::new(),
                 place: Cell::new(0),
                 deadline: Cell::new(Time::NEVER),
                 timer: Cell::new(Time::NEVER),
                 budget: Cell::new(0),
                 no_park: Cell::new(0),
+                cancellable: Cell::new(false),
                 resumed_among_panics: Cell::new(false),
                 parked_unwinding: Cell::new(false),
                 ran_in: Cell::new(0),
@@ -142,6 +158,13 @@ impl Slot for Task {
             }),
         }
     }
+}
+
+/// What a report says of a task.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) spawned_at: Option<&'static Location<'static>>,
 }
 
 /// Whether a task that was run is still there.
@@ -171,7 +194,7 @@ impl Task {
     /// Asks for the memory of the slot.
     #[inline]
     pub(super) fn prefetch(&'static self) {
-        let start = std::ptr::from_ref(self).addr();
+        let start = ptr::from_ref(self).addr();
         prefetch(start);
         prefetch(start + 64);
     }
@@ -196,6 +219,11 @@ impl Task {
     pub(super) unsafe fn prepare(&self, start: Start) {
         // SAFETY: the caller took the slot.
         let own = unsafe { self.own() };
+        let spawned_at = ptr::from_ref(start.spawned_at).cast_mut();
+        self.spawned_at.store(spawned_at, Ordering::Relaxed);
+        if start.name.is_some() {
+            self.set_shared_name(start.name.clone());
+        }
         // SAFETY: nobody else has a reference into a slot that is not delivered.
         unsafe {
             *own.name.get() = start.name.clone();
@@ -232,12 +260,34 @@ impl Task {
         *coroutine = None;
         // SAFETY: the task has returned: nothing refers to its name, nothing runs
         // on its stack.
-        let stack = unsafe {
-            *own.name.get() = None;
-            (*own.stack.get()).take()
-        };
+        let (name, stack) = unsafe { ((*own.name.get()).take(), (*own.stack.get()).take()) };
+        if name.is_some() {
+            self.set_shared_name(None);
+        }
         let (stack, permit) = stack.expect("it ran on a stack");
         Ok(Ran::Finished(stack, permit))
+    }
+
+    fn set_shared_name(&self, name: Option<Arc<str>>) {
+        *self
+            .shared_name
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = name;
+    }
+
+    /// What can be said of the task from any thread. It may have ended meanwhile,
+    /// and the slot may be another's.
+    pub(super) fn report(&self) -> Report {
+        let spawned_at = self.spawned_at.load(Ordering::Relaxed);
+        Report {
+            name: self
+                .shared_name
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+            // SAFETY: it is null, or comes from a `&'static Location`.
+            spawned_at: unsafe { spawned_at.as_ref() },
+        }
     }
 
     /// Gives the task a stack and puts its body there.
@@ -263,8 +313,10 @@ impl Task {
         local.enter(self);
         Ok(Coroutine::with_stack(bounds, move |yielder, ()| {
             // SAFETY: what runs on the stack runs on the task's worker.
-            unsafe { self.own() }.yielder.set(yielder);
+            let own = unsafe { self.own() };
+            own.yielder.set(yielder);
             body();
+            own.locals.end();
         }))
     }
 

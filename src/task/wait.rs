@@ -45,12 +45,14 @@ pub(crate) enum Reason {
     Read(RawFd),
     /// A descriptor becomes writable.
     Write(RawFd),
+    /// A descriptor is not worth trying before some time has passed.
+    Pause,
+    /// Another task is done with a descriptor.
+    Turn,
     /// Time passes.
     Sleep,
     /// Another task ends.
     Join,
-    /// Another task lets go of something.
-    Lock,
     /// Another task calls `unpark`.
     Park,
 }
@@ -58,7 +60,19 @@ pub(crate) enum Reason {
 impl Reason {
     /// Whether the wait ends without any other task's doing.
     fn is_outside(self) -> bool {
-        matches!(self, Reason::Read(_) | Reason::Write(_) | Reason::Sleep)
+        matches!(
+            self,
+            Reason::Read(_) | Reason::Write(_) | Reason::Pause | Reason::Sleep
+        )
+    }
+
+    /// Whether the wait belongs to an operation that returns an `io::Result`, and
+    /// can therefore be cancelled.
+    fn is_fallible(self) -> bool {
+        matches!(
+            self,
+            Reason::Read(_) | Reason::Write(_) | Reason::Pause | Reason::Turn
+        )
     }
 }
 
@@ -67,8 +81,12 @@ const BLOCK_MOST: Duration = Duration::from_secs(1);
 /// How often a thread without a bell looks up.
 const LOOK_UP: Duration = Duration::from_millis(10);
 
-/// How often a task has parked while it was unwinding.
 static PARKED_UNWINDING: AtomicU64 = AtomicU64::new(0);
+
+/// How often a task of this process has parked while it was unwinding.
+pub(crate) fn parked_unwinding() -> u64 {
+    PARKED_UNWINDING.load(Ordering::Relaxed)
+}
 
 /// One wait of the calling task or thread; see the [module](self).
 pub(crate) struct Wait {
@@ -129,7 +147,7 @@ impl Wait {
     /// Sleeps until a waker ends the wait, or the deadline comes.
     pub(crate) fn park(self, deadline: Time) -> Outcome {
         let outcome = match &self.sleeper {
-            Sleeper::Task(local, task) => park_task(local, task, deadline),
+            Sleeper::Task(local, task) => park_task(local, task, self.reason, deadline),
             Sleeper::Thread(seat, most) => {
                 let given_up = most.map_or(Time::NEVER, |most| Time::now().after(most));
                 match seat.block(self.reason, deadline.min(given_up)) {
@@ -160,9 +178,21 @@ impl Sleeper {
     }
 }
 
-fn park_task(local: &'static Local, task: &'static Task, deadline: Time) -> Outcome {
+fn park_task(
+    local: &'static Local,
+    task: &'static Task,
+    reason: Reason,
+    deadline: Time,
+) -> Outcome {
     // SAFETY: this is the current task, so this thread is its worker.
     let own = unsafe { task.own() };
+    if reason.is_fallible() {
+        // Its own worker cancels, in between: there is no race with that.
+        if local.is_cancelled() {
+            return task.word.finish().unwrap_or(Outcome::Cancelled);
+        }
+        own.cancellable.set(true);
+    }
     if deadline != Time::NEVER {
         local.set_deadline(task, deadline);
     }
@@ -177,6 +207,7 @@ fn park_task(local: &'static Local, task: &'static Task, deadline: Time) -> Outc
         unsafe { task.switch() };
     }
     own.deadline.set(Time::NEVER);
+    own.cancellable.set(false);
     task.word
         .finish()
         .expect("a task that was delivered was woken")
@@ -197,7 +228,7 @@ fn is_unwinding(task: &Task) -> bool {
 /// A forked child has none of the threads that would wake it, and shares its
 /// parent's epolls.
 #[inline]
-fn check_not_forked() {
+pub(crate) fn check_not_forked() {
     if fork::is_child() {
         panic!("this process was forked from one with a runtime: start the runtime after fork");
     }

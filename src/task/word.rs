@@ -43,8 +43,10 @@ pub(crate) enum Outcome {
     Deadline = 1,
     /// What the task waits on was closed.
     Closed = 2,
-    /// The wait blocked a worker, and for as long as it may.
-    GaveUp = 3,
+    /// The task shall not wait for this any more.
+    Cancelled = 3,
+    /// The wait blocked a worker, and for as long as it may. Never in the word.
+    GaveUp = 4,
 }
 
 impl Outcome {
@@ -53,7 +55,7 @@ impl Outcome {
             0 => Self::Woken,
             1 => Self::Deadline,
             2 => Self::Closed,
-            _ => Self::GaveUp,
+            _ => Self::Cancelled,
         }
     }
 }
@@ -118,6 +120,7 @@ impl Word {
     /// Ends the wait of this epoch, if it has not ended yet.
     #[inline]
     pub(crate) fn wake(&self, epoch: u32, outcome: Outcome) -> Found {
+        debug_assert_ne!(outcome, Outcome::GaveUp);
         let woken = epoch | ((outcome as u32) << OUTCOME_SHIFT) | WOKEN;
         let mut word = self.0.load(Ordering::Relaxed);
         loop {

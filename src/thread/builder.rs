@@ -1,12 +1,12 @@
 //! Starting tasks.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 
 use super::{JoinHandle, Thread};
 use crate::sched::{self, Runtime, Spawn};
-use crate::task::{Id, Packet};
+use crate::task::{Id, Packet, end_locals, or_abort};
 
 /// Starts a task, in the shape of [`std::thread::spawn`].
 ///
@@ -33,6 +33,7 @@ use crate::task::{Id, Packet};
 /// assert_eq!(task.join().unwrap(), 42);
 /// ```
 #[doc(alias = "go")]
+#[track_caller]
 pub fn spawn<F, T>(f: F) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
@@ -88,6 +89,7 @@ impl Builder {
     /// - `OutOfMemory` where a stack takes mappings of its own (before Linux 6.13)
     ///   and there are as many tasks as `vm.max_map_count` allows; the text says so.
     /// - What starting the runtime fails with, if this is the first need.
+    #[track_caller]
     pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -101,6 +103,7 @@ impl Builder {
     /// # Errors
     ///
     /// As for [`spawn`](Self::spawn).
+    #[track_caller]
     pub fn spawn_on<F, T>(self, runtime: &Runtime, f: F) -> io::Result<JoinHandle<T>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -109,6 +112,7 @@ impl Builder {
         self.spawn_with(f, |spawn| runtime.start_task(spawn))
     }
 
+    #[track_caller]
     fn spawn_with<F, T>(
         self,
         f: F,
@@ -120,17 +124,52 @@ impl Builder {
     {
         let packet = Arc::new(Packet::new());
         let result = Arc::clone(&packet);
+        // Whoever joins the task decides what its panic means, as in std.
+        let body = move || leave(result, catch_unwind(AssertUnwindSafe(f)));
+        Ok(JoinHandle::new(packet, self.start(Box::new(body), start)?))
+    }
+
+    /// Starts a task with this body, which catches its own panics.
+    #[track_caller]
+    pub(super) fn start(
+        self,
+        body: Box<dyn FnOnce() + Send>,
+        start: impl FnOnce(Spawn) -> io::Result<Id>,
+    ) -> io::Result<Thread> {
         let name = self.name.clone();
         let id = start(Spawn {
-            body: Box::new(move || {
-                // Whoever joins the task decides what its panic means, as in std.
-                result.end(catch_unwind(AssertUnwindSafe(f)));
-            }),
+            body,
+            spawned_at: Location::caller(),
             name: self.name,
             stack_size: self.stack_size,
         })?;
-        Ok(JoinHandle::new(packet, Thread::new(id, name)))
+        Ok(Thread::new(id, name))
     }
+}
+
+/// The last that a task does: leaves what it returned, or panicked with, to whoever
+/// joins it. Does not unwind.
+pub(super) fn leave<T>(packet: Arc<Packet<T>>, ended: super::Result<T>) {
+    if let Err(payload) = &ended {
+        sched::task_panicked(&**payload);
+    }
+    if Arc::strong_count(&packet) == 1 {
+        // Nobody will ever join it.
+        drop_result(ended);
+        end_locals();
+    } else {
+        end_locals();
+        packet.end(ended);
+        drop_result(packet);
+    }
+}
+
+/// Drops something with the result of a task in it. As in std, nobody is there to
+/// take the panic of its destructor.
+pub(super) fn drop_result(result: impl Sized) {
+    or_abort("the destructor of a task's result panicked", || {
+        drop(result)
+    });
 }
 
 // Here and not beside the type: a join handle is of this layer.
@@ -141,6 +180,7 @@ impl Runtime {
     ///
     /// If the task cannot be started; see [`Builder::spawn_on`]
     /// for a way that returns the error.
+    #[track_caller]
     pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,

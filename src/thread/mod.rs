@@ -3,16 +3,24 @@
 //! A task costs a page of memory while it is parked, and nanoseconds to switch to.
 //! It runs on one worker thread from its first instruction to its last.
 
-#![forbid(unsafe_code)]
+// Only `scope` is excepted.
+#![deny(unsafe_code)]
 
+mod block_on;
 mod builder;
 mod current;
 mod handle;
+mod local;
+mod scope;
+mod signal;
 mod sleep;
 
+pub use block_on::block_on;
 pub use builder::{Builder, spawn};
 pub use current::{Thread, ThreadId, current, park, park_timeout};
 pub use handle::JoinHandle;
+pub use local::{AccessError, LocalKey};
+pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use sleep::{sleep, sleep_until};
 pub use std::thread::Result;
 
