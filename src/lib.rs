@@ -57,7 +57,7 @@
 //! A task stays on the worker that first runs it, so it may hold an `Rc` or a borrow
 //! while it waits; only what it starts with must be `Send`. It gives way when it has
 //! to wait, and after 128 operations that did not. What computes or blocks for long
-//! belongs on a plain thread.
+//! belongs in [`blocking`].
 //!
 //! # Ending a wait
 //!
@@ -98,6 +98,7 @@
 //! | [`net`] | TCP, in the shape of [`std::net`]; timeouts and deadlines |
 //! | [`thread`] | tasks, in the shape of [`std::thread`] |
 //! | [`io`] | errors that std has no kind for |
+//! | [`blocking`] | closures that block, on threads of their own |
 //! | [`Builder`], [`Runtime`] | workers, stacks, a runtime of one's own |
 //! | [`epoll`] | the kernel's readiness queue, without the runtime |
 //! | `docs/guide.md` | porting, hazards, tuning, debugging |
@@ -123,6 +124,6 @@ mod sys;
 mod task;
 pub mod thread;
 
-pub use sched::{Builder, Doing, Metrics, Runtime, Shutdown, Stuck, TaskReport};
+pub use sched::{Builder, Doing, Metrics, Runtime, Shutdown, Stuck, TaskReport, blocking};
 pub use sys::epoll;
 pub use thread::block_on;

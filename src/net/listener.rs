@@ -3,12 +3,12 @@
 use std::fmt;
 use std::io;
 use std::iter::FusedIterator;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{TcpStream, each_address};
+use super::{TcpStream, ToSocketAddrs, each_address};
 use crate::fd::{Cancelled, Closed, Fd, Pause};
 use crate::poll::Way;
 use crate::sys::socket;
@@ -55,12 +55,14 @@ impl TcpListener {
     /// As in std, `SO_REUSEADDR` is set. The backlog is what the system allows
     /// (`net.core.somaxconn`).
     ///
-    /// Does not wait, but for the resolution of a name, which blocks the thread.
+    /// Does not wait, but for the resolution of a name, which parks the task, or blocks
+    /// the thread; see [`ToSocketAddrs`].
     ///
     /// # Errors
     ///
     /// `AddrInUse`, `AddrNotAvailable`, `PermissionDenied` (ports below
-    /// `net.ipv4.ip_unprivileged_port_start`), `InvalidInput` if there is no address.
+    /// `net.ipv4.ip_unprivileged_port_start`), `InvalidInput` if there is no address;
+    /// what resolving a name fails with.
     ///
     /// # Examples
     ///

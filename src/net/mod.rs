@@ -10,12 +10,13 @@
 #![forbid(unsafe_code)]
 
 mod listener;
+mod resolve;
 mod stream;
 
 pub use listener::{Incoming, TcpListener};
+pub use resolve::ToSocketAddrs;
 pub use std::net::{
     AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6,
-    ToSocketAddrs,
 };
 pub use stream::TcpStream;
 

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::each_address;
+use super::{ToSocketAddrs, each_address};
 use crate::fd::{Fd, ShortRead};
 use crate::poll::{Timeout, Way};
 use crate::sys::socket;
@@ -66,13 +66,14 @@ impl TcpStream {
     ///
     /// Parks the task, or blocks the thread, until the connection stands or the
     /// system gives up, which can take minutes; [`connect_timeout`](Self::connect_timeout)
-    /// bounds it. The resolution of a name blocks the thread.
+    /// bounds it. The resolution of a name comes before, and waits likewise; see
+    /// [`ToSocketAddrs`].
     ///
     /// # Errors
     ///
     /// The error of the last address: `ConnectionRefused`, `TimedOut`,
     /// `HostUnreachable`, `NetworkUnreachable`, `AddrNotAvailable`; `InvalidInput`
-    /// if there is no address.
+    /// if there is no address; what resolving a name fails with.
     ///
     /// # Examples
     ///

@@ -97,6 +97,7 @@ impl Registration {
         let descriptor = DESCRIPTORS.take();
         descriptor.set_deadline(Way::Read, Time::NEVER);
         descriptor.set_deadline(Way::Write, Time::NEVER);
+        descriptor.streak.end();
         descriptor.read.open();
         descriptor.write.open();
         Self(descriptor)

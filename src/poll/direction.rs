@@ -142,7 +142,9 @@ impl Direction {
         }
     }
 
-    /// Lists a waiter, unless it need not wait.
+    /// Lists a waiter, unless it need not wait. `IsReady` comes from a look that
+    /// orders nothing: who gets it consumes the readiness, and tries, before it
+    /// waits again.
     #[inline]
     pub(crate) fn register(&self, waker: Waker) -> Registered {
         let mut word = self.word.load(Ordering::Relaxed);

@@ -157,7 +157,9 @@ impl Builder {
     /// let panics = Arc::new(AtomicUsize::new(0));
     /// let count = Arc::clone(&panics);
     /// let runtime = netpoll::Builder::new()
-    ///     .on_task_panic(move |_name, _payload| drop(count.fetch_add(1, Ordering::Relaxed)))
+    ///     .on_task_panic(move |_name, _payload| {
+    ///         count.fetch_add(1, Ordering::Relaxed);
+    ///     })
     ///     .build()?;
     /// assert!(runtime.spawn(|| panic!("counted")).join().is_err());
     /// assert_eq!(panics.load(Ordering::Relaxed), 1);

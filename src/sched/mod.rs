@@ -9,12 +9,14 @@
 //! | `runtime` | its handle, and the one that starts by itself |
 //! | `placement` | which worker gets a new task |
 //! | `worker` | the loop |
+//! | `blocking` | the threads that block instead of the workers |
 //! | `machine` | what the workers share; how it ends |
 //! | `monitor` | who watches them |
 //! | `hooks`, `report` | what a program is told |
 
 #![forbid(unsafe_code)]
 
+mod blocking;
 mod builder;
 mod hooks;
 mod machine;
@@ -24,10 +26,12 @@ mod report;
 mod runtime;
 mod worker;
 
+pub use blocking::blocking;
 pub use builder::Builder;
 pub use monitor::{Doing, Stuck};
 pub use report::{Metrics, Shutdown, TaskReport};
 pub use runtime::Runtime;
 
+pub(crate) use blocking::run_blocking;
 pub(crate) use machine::Spawn;
 pub(crate) use runtime::{spawn, task_panicked};

@@ -165,6 +165,7 @@ impl Monitor {
 
     fn handle_stuck(&self, machine: &Machine, worker: usize, seen: &mut Seen, held: Duration) {
         let home = machine.homes()[worker];
+        home.note_held();
         if home.has_fresh() {
             let idle = machine.homes().iter().filter(|home| home.is_asleep());
             idle.for_each(|home| home.ring());

@@ -52,6 +52,8 @@ pub(crate) struct Home {
     /// by the worker alone; see [`Home::activity`].
     turns: AtomicU32,
     current: AtomicU32,
+    /// The turn in which a monitor found the worker held up.
+    held_in: AtomicU32,
     /// How often the worker was rung for.
     rings: AtomicU64,
     /// What only the worker itself touches.
@@ -97,7 +99,8 @@ impl Slot for Home {
             is_thread: AtomicBool::new(false),
             fresh: SegQueue::new(),
             moved_in: AtomicI64::new(0),
-            turns: AtomicU32::new(0),
+            turns: AtomicU32::new(1),
+            held_in: AtomicU32::new(0),
             current: AtomicU32::new(0),
             rings: AtomicU64::new(0),
             came: AtomicU64::new(0),
@@ -112,6 +115,11 @@ impl Home {
     pub(crate) fn for_worker(bell: EventFd) -> Post {
         let home = HOMES.take();
         home.is_thread.store(false, Ordering::Relaxed);
+        // Tasks that moved between the homes of an earlier machine made them uneven.
+        home.came.store(0, Ordering::Relaxed);
+        home.ended.store(0, Ordering::Relaxed);
+        home.moved_in.store(0, Ordering::Relaxed);
+        home.rings.store(0, Ordering::Relaxed);
         home.set_bell(Some(bell));
         Post {
             home,
@@ -187,8 +195,13 @@ impl Home {
         self.fresh.pop().map(|index| TASKS.get(index))
     }
 
-    /// Takes one from another worker, to run it here.
+    /// Takes one from another worker, to run it here. A task stays where it starts,
+    /// so one that has nothing to do at this moment, but as many tasks, leaves it;
+    /// unless the other is held up.
     pub(super) fn steal_from(&self, other: &Home) -> Option<&'static Task> {
+        if other.load() <= self.load() && !other.is_held() {
+            return None;
+        }
         let task = other.take_fresh()?;
         other.moved_in.fetch_sub(1, Ordering::Relaxed);
         self.moved_in.fetch_add(1, Ordering::Relaxed);
@@ -223,6 +236,17 @@ impl Home {
             turns: self.turns.load(Ordering::Relaxed),
             rings: self.rings.load(Ordering::Relaxed),
         }
+    }
+
+    /// Notes that the worker does not come around.
+    pub(crate) fn note_held(&self) {
+        let turns = self.turns.load(Ordering::Relaxed);
+        self.held_in.store(turns, Ordering::Relaxed);
+    }
+
+    /// Whether the worker has not come around since that was noted.
+    pub(super) fn is_held(&self) -> bool {
+        self.held_in.load(Ordering::Relaxed) == self.turns.load(Ordering::Relaxed)
     }
 
     /// The task that the worker ran last.

@@ -125,9 +125,11 @@ impl Lock {
     #[cold]
     fn unlock_slow(&self) {
         let mut waiters = lock(&self.waiters);
-        waiters.wake_one();
-        let left = if waiters.is_empty() { 0 } else { WAITERS };
+        // Free first: who is woken and finds it held still may not come again, and
+        // would have taken the wake-up of the next one with it.
+        let left = if waiters.len() > 1 { WAITERS } else { 0 };
         self.state.store(left, Ordering::Release);
+        waiters.wake_one();
     }
 
     /// Makes all who wait look again at what they wait for.
