@@ -3,7 +3,6 @@
 mod common;
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
@@ -338,7 +337,6 @@ fn a_destructor_may_use_other_locals() {
     fn body(trace: mpsc::Sender<&'static str>) -> impl FnOnce() {
         move || {
             let note = move |what| trace.send(what).unwrap();
-            PLAIN.set(1);
             OLDEST.set(Last::of({
                 let note = note.clone();
                 move || {
@@ -369,6 +367,8 @@ fn a_destructor_may_use_other_locals() {
                     move || note("unused")
                 }));
             }));
+            // The youngest of all.
+            PLAIN.set(1);
         }
     }
     let expected = ["youngest", "unused", "used", "oldest"];
@@ -393,11 +393,8 @@ fn plain_threads_have_values_that_end_with_them() {
         let after = Arc::clone(&inside);
         EARLIER.set(Last::of(move || {
             after.lock().unwrap().push("std");
-            let error = HELD.try_with(|_| ()).unwrap_err();
-            assert_eq!(
-                (error, error.to_string()),
-                (AccessError::clone(&error), "already destroyed".to_owned())
-            );
+            let error: AccessError = HELD.try_with(|_| ()).unwrap_err();
+            assert_eq!(error.to_string(), "already destroyed");
         }));
         HELD.set(Some(Trace("ours", inside)));
         // What tasks do with theirs is not seen here.
@@ -435,15 +432,12 @@ fn what_a_task_returns_to_nobody_finds_its_locals() {
             result
         }));
         go.store(true, Ordering::Relaxed);
-        until("it has ended", || {
-            Rc::new(()); // Nothing of the runtime is asked.
-            match dropped.try_recv() {
-                Ok(first) => {
-                    assert_eq!(first, Some(3));
-                    true
-                }
-                Err(_) => false,
+        until("it has ended", || match dropped.try_recv() {
+            Ok(first) => {
+                assert_eq!(first, Some(3));
+                true
             }
+            Err(_) => false,
         });
         // Then the values are destroyed.
         until("the values have ended", || dropped.try_recv() == Ok(None));

@@ -287,6 +287,10 @@ impl Tasks {
     /// that has started stays here, one that has not may go where there is time.
     /// Returns how many.
     pub(crate) fn start_fresh(&self, most: usize) -> usize {
+        // Looking is far cheaper than finding nothing to take.
+        if !self.home.has_fresh() {
+            return 0;
+        }
         for started in 0..most {
             match self.home.take_fresh() {
                 Some(task) => self.start(task),

@@ -74,3 +74,23 @@ impl Signal {
         !given
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Signal;
+    use crate::task::{Reason, Wait};
+
+    #[test]
+    fn what_comes_between_looking_and_announcing_is_not_missed() {
+        let signal = Signal::new();
+        assert!(!signal.take());
+        let wait = Wait::begin(Reason::Park);
+        signal.give();
+        assert!(!signal.announce(wait.waker()));
+        assert!(signal.take());
+        // And what comes after is told.
+        assert!(signal.announce(wait.waker()));
+        signal.give();
+        assert!(wait.cancel());
+    }
+}
