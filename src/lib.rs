@@ -87,6 +87,7 @@
 //! - A *scoped thread-local* (a pointer to a frame, restored on exit) inside of which
 //!   tasks wait can be left dangling: undefined behaviour from safe code.
 //!
+//! [`thread_local!`] gives each task a value of its own, and
 //! [`thread::no_park`] turns a wait inside of it into a panic. Stacks are of 256 KiB
 //! unless [`thread::Builder::stack_size`] says otherwise; one that overflows is
 //! reported with the task's name, and ends the process.
