@@ -384,3 +384,47 @@ fn wake_ups_between_workers_and_threads_are_not_lost() {
         thread.join().unwrap();
     }
 }
+
+/// Unwinds, joins a task in a destructor meanwhile, and catches its panic.
+fn unwind_and_join(task: impl FnOnce() + Send + 'static) {
+    let mut task = Some(thread::spawn(task));
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _bye = OnDrop(move || task.take().unwrap().join().unwrap());
+        panic!("on purpose");
+    }));
+    assert!(caught.is_err());
+}
+
+/// A task whose unwinding is over is not taken for one that unwinds because another
+/// one of its worker still does.
+#[test]
+fn a_caught_panic_is_over_while_another_task_unwinds() {
+    on(1, || {
+        let stop = Arc::new(AtomicBool::new(false));
+        let turns = Arc::new(AtomicUsize::new(0));
+        let (seen, counted) = (Arc::clone(&stop), Arc::clone(&turns));
+        let counter = thread::spawn(move || {
+            while !seen.load(Ordering::Relaxed) {
+                counted.fetch_add(1, Ordering::Relaxed);
+                thread::yield_now();
+            }
+        });
+        let seen = Arc::clone(&stop);
+        let unwinding = thread::spawn(move || {
+            unwind_and_join(move || {
+                while !seen.load(Ordering::Relaxed) {
+                    thread::yield_now();
+                }
+            });
+        });
+        unwind_and_join(|| (0..20).for_each(|_| thread::yield_now()));
+        assert!(std::thread::panicking(), "the other one still unwinds");
+        // If this blocked the worker, the counter would stand still.
+        let before = turns.load(Ordering::Relaxed);
+        thread::sleep(Duration::from_millis(50));
+        assert!(turns.load(Ordering::Relaxed) > before);
+        stop.store(true, Ordering::Relaxed);
+        counter.join().unwrap();
+        unwinding.join().unwrap();
+    });
+}

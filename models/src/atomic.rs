@@ -4,8 +4,10 @@
 //! names and leaves the rest as it is: a read-modify-write that is split still
 //! acquires with its load, and releases with its store.
 
-pub(crate) use loom::sync::Mutex;
 pub(crate) use loom::sync::atomic::Ordering;
+
+use std::ops::{Deref, DerefMut};
+use std::sync::{LockResult, PoisonError};
 
 use crate::trace;
 use crate::weakening::{Weakening, ordering};
@@ -43,6 +45,18 @@ macro_rules! atomic {
                 let before = self.0.swap(value, ordering(order));
                 trace::note("changes", before.into());
                 trace::note("to", value.into());
+                before
+            }
+
+            #[track_caller]
+            pub(crate) fn fetch_add(&self, value: $int, order: Ordering) -> $int {
+                if Weakening::Split.is_set() {
+                    let before = self.load(of_load(order));
+                    self.store(before.wrapping_add(value), of_store(order));
+                    return before;
+                }
+                let before = self.0.fetch_add(value, ordering(order));
+                trace::note("adds to", before.into());
                 before
             }
 
@@ -134,5 +148,83 @@ fn of_store(order: Ordering) -> Ordering {
     match order {
         Ordering::Release | Ordering::AcqRel | Ordering::SeqCst => Ordering::Release,
         _ => Ordering::Relaxed,
+    }
+}
+
+/// A lock that publishes what its last holder did, if locks do.
+pub(crate) struct Mutex<T> {
+    exclusion: Exclusion,
+    // Nobody ever waits for this one.
+    value: std::sync::Mutex<T>,
+}
+
+enum Exclusion {
+    Publishes(loom::sync::Mutex<()>),
+    Only(loom::sync::atomic::AtomicU32),
+}
+
+pub(crate) struct MutexGuard<'a, T> {
+    // First: it is let go before others may come.
+    value: std::sync::MutexGuard<'a, T>,
+    _inside: Inside<'a>,
+}
+
+enum Inside<'a> {
+    Publishes {
+        _guard: loom::sync::MutexGuard<'a, ()>,
+    },
+    Only(&'a loom::sync::atomic::AtomicU32),
+}
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self {
+            exclusion: if Weakening::Lock.is_set() {
+                Exclusion::Only(loom::sync::atomic::AtomicU32::new(0))
+            } else {
+                Exclusion::Publishes(loom::sync::Mutex::new(()))
+            },
+            value: std::sync::Mutex::new(value),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
+        let inside = match &self.exclusion {
+            Exclusion::Publishes(lock) => Inside::Publishes {
+                _guard: lock.lock().unwrap_or_else(PoisonError::into_inner),
+            },
+            Exclusion::Only(held) => {
+                while held.swap(1, Ordering::Relaxed) != 0 {
+                    loom::thread::yield_now();
+                }
+                Inside::Only(held)
+            }
+        };
+        Ok(MutexGuard {
+            value: self.value.lock().unwrap_or_else(PoisonError::into_inner),
+            _inside: inside,
+        })
+    }
+}
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        if let Inside::Only(held) = self {
+            held.store(0, Ordering::Relaxed);
+        }
     }
 }

@@ -5,7 +5,10 @@
 //! woken task comes through, would do it as well.) Loom knows no such sleep, so the
 //! sleeper looks again and again; of two who do, each would only let the other run.
 
+use std::sync::OnceLock;
+
 use loom::sync::atomic::{AtomicU32, Ordering};
+use loom::thread::Thread;
 
 /// How often a sleeper looks up before it says that it was forgotten. Loom lets
 /// the others run whenever it does.
@@ -44,4 +47,39 @@ pub(crate) fn wait_until(holds: impl Fn() -> bool) {
         loom::thread::yield_now();
     }
     panic!("a sleeper was forgotten");
+}
+
+/// A bell for scenes in which several sleep.
+///
+/// Loom knows that its sleeper is blocked, and takes one that is never rung for a
+/// deadlock. What was done before ringing is visible to who was rung: so it is with
+/// an eventfd.
+pub(crate) struct ParkedBell {
+    rings: AtomicU32,
+    sleeper: OnceLock<Thread>,
+}
+
+impl ParkedBell {
+    pub(crate) fn new() -> Self {
+        Self {
+            rings: AtomicU32::new(0),
+            sleeper: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn ring(&self) {
+        self.rings.fetch_add(1, Ordering::Relaxed);
+        // Who has not slept yet finds the number.
+        if let Some(sleeper) = self.sleeper.get() {
+            sleeper.unpark();
+        }
+    }
+
+    /// Sleeps until it rings, unless it has rung since the last time.
+    pub(crate) fn sleep(&self) {
+        self.sleeper.get_or_init(loom::thread::current);
+        while self.rings.swap(0, Ordering::Relaxed) == 0 {
+            loom::thread::park();
+        }
+    }
 }

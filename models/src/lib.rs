@@ -31,5 +31,5 @@ mod trace;
 mod weakening;
 
 pub use check::check;
-pub use scenes::{direction, inbox, lock, word};
+pub use scenes::{direction, end, fresh, inbox, join, lock, registration, token, word};
 pub use weakening::Weakening;

@@ -1,6 +1,11 @@
 //! What the threads of each model do, and what must hold.
 
 pub mod direction;
+pub mod end;
+pub mod fresh;
 pub mod inbox;
+pub mod join;
 pub mod lock;
+pub mod registration;
+pub mod token;
 pub mod word;

@@ -23,8 +23,14 @@ pub enum Weakening {
     Fence,
     /// Who gives up a wait does not notice that it was ended.
     Cancel,
-    /// Who moves a deadline wakes first, and writes then.
+    /// Two steps are made the other way round; the scene says which.
     Order,
+    /// A lock keeps others out, and publishes nothing.
+    Lock,
+    /// Who leaves a task for a worker does not rouse it.
+    Rouse,
+    /// Who has marked itself asleep does not look again whether something was left.
+    Look,
 }
 
 thread_local! {

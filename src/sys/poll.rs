@@ -15,7 +15,8 @@ pub(crate) enum Interest {
 impl Interest {
     fn flags(self) -> PollFlags {
         match self {
-            Interest::Read => PollFlags::IN | PollFlags::PRI | PollFlags::RDHUP,
+            // Not PRI: urgent data that nobody reads would make every wait return.
+            Interest::Read => PollFlags::IN,
             Interest::Write => PollFlags::OUT,
         }
     }

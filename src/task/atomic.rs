@@ -1,5 +1,5 @@
 //! What the lock-free words of this layer are built from. The model checker
 //! compiles the same files with its own versions of these.
 
-pub(crate) use std::sync::Mutex;
-pub(crate) use std::sync::atomic::{AtomicU32, Ordering};
+pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+pub(crate) use std::sync::{Mutex, MutexGuard};

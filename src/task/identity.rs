@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::clock::Time;
 use super::local;
+use super::seat::Seat;
 use super::task::{TASKS, Task};
-use super::wait::{Reason, Wait, seat_task};
+use super::wait::{Reason, Wait};
 use super::waker::Waker;
 use super::word::Outcome;
 
@@ -46,7 +47,7 @@ impl Id {
 fn current_slot() -> &'static Task {
     match local::current() {
         Some((_, task)) => task,
-        None => seat_task(),
+        None => Seat::of_thread().task(),
     }
 }
 

@@ -1,8 +1,9 @@
 //! What a task leaves behind for who joins it.
 
 use std::any::Any;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
+use super::atomic::{Mutex, MutexGuard};
 use super::{Reason, Time, Wait, WaitList};
 
 /// What `JoinHandle::join` returns: the value, or what the task panicked with.

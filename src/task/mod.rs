@@ -22,6 +22,7 @@
 //! | `local` | what a worker keeps for its own tasks |
 //! | `timers`, `clock` | deadlines |
 //! | `wait` | park, for tasks and threads; the budget |
+//! | `seat` | the place of a thread that waits |
 //! | `token`, `identity` | `thread::park` and `unpark`; which task |
 //! | `wait_list`, `lock`, `join` | what is built from waits |
 //! | `locals` | values that each task has of its own |
@@ -39,6 +40,7 @@ mod lock;
 mod or_abort;
 mod owner;
 mod prefetch;
+mod seat;
 mod table;
 #[expect(
     clippy::module_inception,

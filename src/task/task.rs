@@ -76,8 +76,6 @@ pub(super) struct Own {
     pub(super) cancellable: Cell<bool>,
     /// Whether somebody on this thread was unwinding when it was last resumed.
     pub(super) resumed_among_panics: Cell<bool>,
-    /// Whether it parked while it was itself unwinding.
-    pub(super) parked_unwinding: Cell<bool>,
     /// The round of the worker's care in which it last ran; see `Local::tend`.
     pub(super) ran_in: Cell<u32>,
     /// Whether what it left below its frames was given back since it last ran.
@@ -152,7 +150,6 @@ impl Slot for Task {
                 no_park: Cell::new(0),
                 cancellable: Cell::new(false),
                 resumed_among_panics: Cell::new(false),
-                parked_unwinding: Cell::new(false),
                 ran_in: Cell::new(0),
                 trimmed: Cell::new(true),
             }),

@@ -27,8 +27,7 @@
 //! the one did before `unpark` is seen after `park`, also where the token was
 //! there already: giving it again is a read-modify-write too.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
+use super::atomic::{AtomicU64, Ordering};
 use super::word::EPOCH;
 
 const EMPTY: u64 = 0;

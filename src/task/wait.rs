@@ -23,20 +23,18 @@
 //! A wait that only another task can end has to switch, or it would never end.
 
 use std::cell::Cell;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::clock::Time;
-use super::home::Home;
 use super::local::{self, Local};
-use super::task::{BUDGET, TASKS, Task};
+use super::seat::Seat;
+use super::task::{BUDGET, Task};
 use super::waker::Waker;
 use super::word::Outcome;
 use crate::stack::TaskName;
-use crate::sys::eventfd::EventFd;
 use crate::sys::fork;
-use crate::sys::poll::{Interest, poll};
 
 /// What a task waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,8 +76,6 @@ impl Reason {
 
 /// The longest that a wait may block a worker.
 const BLOCK_MOST: Duration = Duration::from_secs(1);
-/// How often a thread without a bell looks up.
-const LOOK_UP: Duration = Duration::from_millis(10);
 
 static PARKED_UNWINDING: AtomicU64 = AtomicU64::new(0);
 
@@ -93,6 +89,8 @@ pub(crate) struct Wait {
     sleeper: Sleeper,
     epoch: u32,
     reason: Reason,
+    /// Whether the word has left the wait.
+    finished: bool,
 }
 
 enum Sleeper {
@@ -110,7 +108,7 @@ impl Wait {
     pub(crate) fn begin(reason: Reason) -> Self {
         check_not_forked();
         let sleeper = match local::current() {
-            Some((_, task)) if reason.is_outside() && is_unwinding(task) => {
+            Some((local, task)) if reason.is_outside() && is_unwinding(local, task) => {
                 Sleeper::Thread(Seat::of_thread(), Some(BLOCK_MOST))
             }
             Some((local, task)) => {
@@ -124,6 +122,7 @@ impl Wait {
             sleeper,
             epoch,
             reason,
+            finished: false,
         }
     }
 
@@ -138,15 +137,15 @@ impl Wait {
     }
 
     /// Leaves the wait without sleeping; returns whether a waker had ended it.
-    pub(crate) fn cancel(self) -> bool {
-        let ended = self.sleeper.task().word.finish().is_some();
-        std::mem::forget(self);
-        ended
+    pub(crate) fn cancel(mut self) -> bool {
+        self.finished = true;
+        self.sleeper.task().word.finish().is_some()
     }
 
     /// Sleeps until a waker ends the wait, or the deadline comes.
-    pub(crate) fn park(self, deadline: Time) -> Outcome {
-        let outcome = match &self.sleeper {
+    pub(crate) fn park(mut self, deadline: Time) -> Outcome {
+        self.finished = true;
+        match &self.sleeper {
             Sleeper::Task(local, task) => park_task(local, task, self.reason, deadline),
             Sleeper::Thread(seat, most) => {
                 let given_up = most.map_or(Time::NEVER, |most| Time::now().after(most));
@@ -155,17 +154,16 @@ impl Wait {
                     outcome => outcome,
                 }
             }
-        };
-        // Dropping would finish a wait that has been finished.
-        std::mem::forget(self);
-        outcome
+        }
     }
 }
 
 impl Drop for Wait {
     /// The wait turned out not to be needed.
     fn drop(&mut self) {
-        self.sleeper.task().word.finish();
+        if !self.finished {
+            self.sleeper.task().word.finish();
+        }
     }
 }
 
@@ -173,7 +171,7 @@ impl Sleeper {
     fn task(&self) -> &'static Task {
         match self {
             Sleeper::Task(_, task) => task,
-            Sleeper::Thread(seat, _) => seat.task,
+            Sleeper::Thread(seat, _) => seat.task(),
         }
     }
 }
@@ -197,14 +195,19 @@ fn park_task(
         local.set_deadline(task, deadline);
     }
     if task.word.park() {
-        let unwinding = is_unwinding(task);
-        if unwinding {
+        if is_unwinding(local, task) {
             PARKED_UNWINDING.fetch_add(1, Ordering::Relaxed);
         }
-        own.parked_unwinding.set(unwinding);
+        let among_panics = std::thread::panicking();
+        if among_panics {
+            local.parked_among_panics(1);
+        }
         // SAFETY: this runs on the task's stack, and `park` has made sure that the
         // waker that ends the wait delivers the task.
         unsafe { task.switch() };
+        if among_panics {
+            local.parked_among_panics(-1);
+        }
     }
     own.deadline.set(Time::NEVER);
     own.cancellable.set(false);
@@ -215,13 +218,15 @@ fn park_task(
 
 /// Whether this task, and not another one of its worker, is unwinding.
 ///
-/// `panicking` speaks of the thread. It is about this task if the task parked in
-/// its own unwinding, or if nobody was unwinding when it was last resumed.
-fn is_unwinding(task: &Task) -> bool {
+/// `panicking` speaks of the thread. It is about this task if it was not so when
+/// the task was last resumed, or if no other task has parked while it was so. Where
+/// both are otherwise, nobody can tell, and the answer is no: a task that is taken
+/// for unwinding blocks its worker.
+fn is_unwinding(local: &Local, task: &Task) -> bool {
     std::thread::panicking() && {
         // SAFETY: the callers pass the current task.
         let own = unsafe { task.own() };
-        own.parked_unwinding.get() || !own.resumed_among_panics.get()
+        !own.resumed_among_panics.get() || !local.has_parked_among_panics()
     }
 }
 
@@ -272,7 +277,7 @@ pub(crate) fn spend() {
     let own = unsafe { task.own() };
     match own.budget.get() {
         0 => {
-            if own.no_park.get() == 0 && !is_unwinding(task) {
+            if own.no_park.get() == 0 && !is_unwinding(local, task) {
                 give_way(local, task);
             } else {
                 own.budget.set(BUDGET);
@@ -314,100 +319,4 @@ pub(crate) fn name_for_report() -> Option<TaskName> {
 /// Whether the calling thread is running a task.
 pub(crate) fn is_task() -> bool {
     local::current().is_some()
-}
-
-/// The slot by which the calling thread is known when it is no task.
-pub(super) fn seat_task() -> &'static Task {
-    Seat::of_thread().task
-}
-
-/// The place of a thread that waits: a slot like a task's, and a home of which
-/// only the bell is used.
-#[derive(Clone, Copy)]
-struct Seat {
-    task: &'static Task,
-    home: &'static Home,
-    bell: Option<RawFd>,
-}
-
-impl Seat {
-    /// The seat of the calling thread, which it keeps until it ends.
-    fn of_thread() -> Self {
-        struct Owned(Seat);
-        impl Drop for Owned {
-            fn drop(&mut self) {
-                self.0.task.leave_home();
-                TASKS.give_back(&[self.0.task.index]);
-                self.0.home.give_back();
-            }
-        }
-        thread_local! {
-            static SEAT: Owned = Owned(Seat::take());
-        }
-        // A destructor of another thread-local may wait when this one is gone
-        // already; then a seat is taken and not given back.
-        SEAT.try_with(|owned| owned.0)
-            .unwrap_or_else(|_| Self::take())
-    }
-
-    fn take() -> Self {
-        let task = TASKS.take();
-        // Without a descriptor to spare it looks up now and then.
-        let bell = EventFd::new().ok();
-        let number = bell.as_ref().map(|bell| bell.as_fd().as_raw_fd());
-        let home = Home::for_thread(bell);
-        task.set_home(home);
-        Self {
-            task,
-            home,
-            bell: number,
-        }
-    }
-
-    /// Blocks the thread until the wait is ended, the deadline comes, or the
-    /// descriptor of the reason is ready.
-    fn block(&self, reason: Reason, deadline: Time) -> Outcome {
-        let word = &self.task.word;
-        if word.park() {
-            loop {
-                let ready = self.block_once(reason, deadline);
-                if word.is_woken() || ready {
-                    break;
-                }
-                if deadline != Time::NEVER && Time::now() >= deadline {
-                    return word.finish().unwrap_or(Outcome::Deadline);
-                }
-            }
-        }
-        word.finish().unwrap_or(Outcome::Woken)
-    }
-
-    /// Blocks once; returns whether the descriptor is ready.
-    fn block_once(&self, reason: Reason, deadline: Time) -> bool {
-        let (number, interest) = match reason {
-            Reason::Read(number) => (Some(number), Interest::Read),
-            Reason::Write(number) => (Some(number), Interest::Write),
-            _ => (None, Interest::Read),
-        };
-        // SAFETY: the caller of `Wait` holds the descriptor open until the wait ends.
-        let fd = number.map(|number| unsafe { BorrowedFd::borrow_raw(number) });
-        let left = (deadline != Time::NEVER).then(|| deadline.since(Time::now()));
-        // SAFETY: the bell stays open as long as the thread has its seat.
-        let bell = self
-            .bell
-            .map(|number| unsafe { BorrowedFd::borrow_raw(number) });
-        let timeout = match bell {
-            Some(_) => left,
-            None => Some(left.map_or(LOOK_UP, |left| left.min(LOOK_UP))),
-        };
-        let fds = [
-            bell.map(|bell| (bell, Interest::Read)),
-            fd.map(|fd| (fd, interest)),
-        ];
-        let [rung, ready] = poll(fds, timeout);
-        if rung {
-            self.home.with_bell(EventFd::drain);
-        }
-        ready
-    }
 }

@@ -42,7 +42,7 @@ impl Socket {
 
     /// The steps of netpoll's `Descriptor::wait_for`.
     fn wait(&self) -> End {
-        let wait = Wait::begin(Reason);
+        let wait = Wait::begin(Reason::Read);
         let waker = wait.waker();
         match self.direction.register(waker) {
             Registered::Waits => {}
@@ -53,7 +53,7 @@ impl Socket {
             drop(wait);
             Outcome::Deadline
         } else {
-            wait.park(Time::Never)
+            wait.park(Time::NEVER)
         };
         self.direction.deregister(waker);
         match outcome {
@@ -65,7 +65,7 @@ impl Socket {
 
     /// Waits, and gives up at once.
     fn wait_not(&self) {
-        let wait = Wait::begin(Reason);
+        let wait = Wait::begin(Reason::Read);
         let waker = wait.waker();
         if self.direction.register(waker) == Registered::Waits {
             drop(wait);
@@ -212,7 +212,7 @@ pub fn a_moved_deadline_is_noticed() {
 pub fn a_moved_deadline_is_noticed_in_the_list() {
     let socket = Socket::new();
     // A waiter that does not move, of a task without a thread.
-    let wait = Wait::begin(Reason);
+    let wait = Wait::begin(Reason::Read);
     assert_eq!(socket.direction.register(wait.waker()), Registered::Waits);
     let waiter = task::spawn(1, {
         let socket = socket.clone();
@@ -253,7 +253,7 @@ pub fn giving_up_forgets_nobody() {
 /// The same where both are in the list, behind a third.
 pub fn giving_up_forgets_nobody_in_the_list() {
     let socket = Socket::new();
-    let wait = Wait::begin(Reason);
+    let wait = Wait::begin(Reason::Read);
     assert_eq!(socket.direction.register(wait.waker()), Registered::Waits);
     let stays = task::spawn(1, {
         let socket = socket.clone();
@@ -266,7 +266,7 @@ pub fn giving_up_forgets_nobody_in_the_list() {
     socket.event();
     stays.join().unwrap();
     leaves.join().unwrap();
-    assert_eq!(wait.park(Time::Never), Outcome::Woken);
+    assert_eq!(wait.park(Time::NEVER), Outcome::Woken);
 }
 
 /// A writer consumes only when the socket was full, and tries once more; the event

@@ -36,7 +36,7 @@ impl Guarded {
     }
 
     fn wait(&self) -> Option<Outcome> {
-        let Ok(waited) = self.lock.wait(Reason, || Ok::<_, ()>(Time::Never)) else {
+        let Ok(waited) = self.lock.wait(Reason::Turn, || Ok::<_, ()>(Time::NEVER)) else {
             unreachable!("the wait was not refused");
         };
         waited
@@ -55,11 +55,11 @@ impl Guarded {
     /// Counts, unless waiting is refused.
     fn once_unless_refused(&self) -> bool {
         let ask = || match self.refused.load(Ordering::Relaxed) {
-            0 => Ok(Time::Never),
+            0 => Ok(Time::NEVER),
             _ => Err(()),
         };
         while !self.lock.try_lock() {
-            match self.lock.wait(Reason, ask) {
+            match self.lock.wait(Reason::Turn, ask) {
                 Ok(None) => break,
                 Ok(Some(_)) => {}
                 Err(()) => return false,
@@ -121,7 +121,7 @@ pub fn who_is_refused_passes_it_on() {
     let refused = task::spawn(1, {
         let guarded = guarded.clone();
         move || {
-            if let Ok(None) = guarded.lock.wait(Reason, || Err(())) {
+            if let Ok(None) = guarded.lock.wait(Reason::Turn, || Err(())) {
                 guarded.lock.unlock();
             }
         }
@@ -142,7 +142,7 @@ pub fn who_is_late_is_passed_over() {
     let late = task::spawn(1, {
         let guarded = guarded.clone();
         move || {
-            if let Ok(None) = guarded.lock.wait(Reason, || Ok::<_, ()>(Time::Past)) {
+            if let Ok(None) = guarded.lock.wait(Reason::Turn, || Ok::<_, ()>(Time::PAST)) {
                 guarded.lock.unlock();
             }
         }

@@ -4,11 +4,12 @@
 //! that is delivered. One that never is ends the model as a deadlock.
 
 use std::cell::Cell;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::thread::{JoinHandle, Thread};
 
+use super::token::Token;
 use super::word::Word;
 
 /// How many tasks a scene may have; loom has no more threads.
@@ -18,6 +19,7 @@ const MOST: u32 = 4;
 pub(super) struct Task {
     pub(super) index: u32,
     pub(super) word: Word,
+    pub(super) token: Token,
     /// How often it was delivered, and has not run since.
     delivered: AtomicU32,
     thread: OnceLock<Thread>,
@@ -41,6 +43,13 @@ impl Task {
     pub(super) fn home(&self) -> u32 {
         0
     }
+
+    /// # Safety
+    ///
+    /// None is needed for a model.
+    pub(super) unsafe fn shared_name(&self) -> Option<Arc<str>> {
+        None
+    }
 }
 
 /// All tasks.
@@ -52,6 +61,7 @@ loom::lazy_static! {
     static ref SLOTS: Vec<Task> = (0..MOST).map(|index| Task {
         index,
         word: Word::new(),
+        token: Token::new(),
         delivered: AtomicU32::new(0),
         thread: OnceLock::new(),
     }).collect();
@@ -77,6 +87,16 @@ impl Tasks {
 /// there before it spawns others, so making them publishes nothing later.
 pub(crate) fn start() {
     TASKS.current();
+}
+
+/// Takes the token of the calling task, if there is one.
+pub(crate) fn take_token() -> bool {
+    TASKS.current().token.consume()
+}
+
+/// The task ends, and its thread is the next one that has its slot.
+pub(crate) fn leave_slot() {
+    TASKS.current().token.end();
 }
 
 /// Runs a task of this number.

@@ -11,7 +11,12 @@ use crate::Weakening;
 
 /// What a task waits for: that is nothing to a model.
 #[derive(Clone, Copy)]
-pub(crate) struct Reason;
+pub(crate) enum Reason {
+    Read,
+    Turn,
+    Join,
+    Park,
+}
 
 /// See the [module](self).
 pub(crate) struct Wait {
@@ -32,6 +37,10 @@ impl Wait {
         Waker::new(self.task, self.epoch)
     }
 
+    pub(super) fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
     pub(crate) fn cancel(self) -> bool {
         let ended = self.task.word.finish().is_some();
         std::mem::forget(self);
@@ -43,7 +52,7 @@ impl Wait {
         let waker = self.waker();
         std::mem::forget(self);
         if task.word.park() {
-            if deadline == Time::Past {
+            if deadline == Time::PAST {
                 waker.wake(Outcome::Deadline);
             }
             task.switch();
