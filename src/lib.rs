@@ -57,7 +57,11 @@
 //! A task stays on the worker that first runs it, so it may hold an `Rc` or a borrow
 //! while it waits; only what it starts with must be `Send`. It gives way when it has
 //! to wait, and after 128 operations that did not. What computes or blocks for long
-//! belongs in [`blocking`].
+//! belongs in [`blocking`]. A worker without work takes tasks that have not started from
+//! one that has more, or that is held up. A monitor finds the task that holds a worker
+//! up, and says which it is; see [`Builder::on_stuck`].
+//!
+//! Tasks that borrow are those of [`thread::scope`]. [`block_on`] waits for a future.
 //!
 //! # Ending a wait
 //!
@@ -76,7 +80,9 @@
 //! ```
 //!
 //! [`TcpStream::close`](net::TcpStream::close) ends what all clones of a stream wait
-//! for, with [`io::Closed`] as the cause of the error.
+//! for, with [`io::Closed`] as the cause of the error. [`Runtime::shutdown`] ends a
+//! runtime: what its tasks wait for, and can fail, fails with [`io::Cancelled`]. No task
+//! is ever torn down from outside.
 //!
 //! # Before you port
 //!
@@ -87,23 +93,28 @@
 //! - A *scoped thread-local* (a pointer to a frame, restored on exit) inside of which
 //!   tasks wait can be left dangling: undefined behaviour from safe code.
 //!
-//! [`thread_local!`] gives each task a value of its own, and
+//! [`thread_local!`](crate::thread_local) gives each task a value of its own, and
 //! [`thread::no_park`] turns a wait inside of it into a panic. Stacks are of 256 KiB
 //! unless [`thread::Builder::stack_size`] says otherwise; one that overflows is
-//! reported with the task's name, and ends the process.
+//! reported with the task's name, and ends the process. A child that was forked from a
+//! process with a runtime can neither wait nor start one.
 //!
 //! # Where to read on
 //!
 //! | | |
 //! |---|---|
-//! | [`net`] | TCP, in the shape of [`std::net`]; timeouts and deadlines |
-//! | [`thread`] | tasks, in the shape of [`std::thread`] |
+//! | [`net`] | TCP, in the shape of [`std::net`]; timeouts and deadlines; names |
+//! | [`thread`] | tasks, in the shape of [`std::thread`]; scopes, parking |
+//! | [`thread_local!`](crate::thread_local) | values that each task has of its own |
 //! | [`io`] | errors that std has no kind for |
 //! | [`blocking`] | closures that block, on threads of their own |
-//! | [`Builder`], [`Runtime`] | workers, stacks, a runtime of one's own |
+//! | [`block_on`] | waiting for futures |
+//! | [`Builder`], [`Runtime`] | workers, stacks, hooks, a runtime of one's own and its end |
+//! | [`Stuck`], [`Metrics`] | what the monitor says, and figures |
 //! | [`epoll`] | the kernel's readiness queue, without the runtime |
 //! | `docs/guide.md` | porting, hazards, tuning, debugging |
 //! | `docs/architecture.md` | how it works, and why so |
+//! | `docs/soundness.md` | every hazard that is known, and the test that shows what is done |
 //! | `examples/` | ten thousand connections, a million tasks, a loop on epoll by hand |
 
 #[cfg(not(all(

@@ -14,16 +14,17 @@ use crate::weakening::{Weakening, ordering};
 
 macro_rules! atomic {
     ($name:ident, $int:ty) => {
-        pub(crate) struct $name(loom::sync::atomic::$name);
+        pub(crate) struct $name(loom::sync::atomic::$name, Turns);
 
         #[allow(dead_code, reason = "not every word uses every method")]
         impl $name {
             pub(crate) fn new(value: $int) -> Self {
-                Self(loom::sync::atomic::$name::new(value))
+                Self(loom::sync::atomic::$name::new(value), Turns::new())
             }
 
             #[track_caller]
             pub(crate) fn load(&self, order: Ordering) -> $int {
+                self.1.take();
                 let value = self.0.load(ordering(order));
                 trace::note("reads", value.into());
                 value
@@ -226,5 +227,22 @@ impl Drop for Inside<'_> {
         if let Inside::Only(held) = self {
             held.store(0, Ordering::Relaxed);
         }
+    }
+}
+
+/// Makes loom try both orders of two loads.
+///
+/// Loom tells by the last access to a word, only, whether a store has to be tried
+/// before it. After a load by one thread, a load by another, and a store by that
+/// other one, it does not try the store before the first load.
+struct Turns(loom::sync::atomic::AtomicU32);
+
+impl Turns {
+    fn new() -> Self {
+        Self(loom::sync::atomic::AtomicU32::new(0))
+    }
+
+    fn take(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }

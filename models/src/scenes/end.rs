@@ -13,7 +13,7 @@ use crate::Weakening;
 use crate::atomic::{AtomicU64, Ordering};
 
 struct Machine {
-    homes: [Home; 2],
+    homes: [Home; 3],
     /// The tasks that are left, in truth: nobody but the scene knows.
     left: AtomicU32,
 }
@@ -44,7 +44,7 @@ impl Home {
 impl Machine {
     fn new() -> Arc<Self> {
         Arc::new(Self {
-            homes: [Home::new(), Home::new()],
+            homes: [Home::new(), Home::new(), Home::new()],
             left: AtomicU32::new(0),
         })
     }
@@ -94,30 +94,30 @@ impl Machine {
     }
 }
 
-/// A task that starts another one on the other home, which does so as well, keeps
-/// the machine until the last has ended.
+/// A task that starts another one on another home, which starts one where the first
+/// came from, keeps the machine until the last has ended.
 pub fn nobody_is_left() {
     let machine = Machine::new();
     machine.start([0, 0], |machine| {
         machine.start([1, 1], |machine| {
-            machine.start([0, 0], |_| {});
+            machine.start([0, 2], |_| {});
         });
     });
     machine.look();
 }
 
-/// The same where they end on another home than they came to.
+/// The same where each ends on another home than it came to.
 pub fn nobody_who_moved_is_left() {
     let machine = Machine::new();
     machine.start([0, 1], |machine| {
-        machine.start([0, 0], |machine| {
-            machine.start([1, 0], |_| {});
+        machine.start([1, 2], |machine| {
+            machine.start([2, 0], |_| {});
         });
     });
     machine.look();
 }
 
-/// When the last one has ended, that is seen; also of two that are started at once
+/// When the last one has ended, that is seen; also where two were started at once
 /// for one home.
 pub fn the_end_is_seen() {
     let machine = Machine::new();
@@ -125,7 +125,7 @@ pub fn the_end_is_seen() {
         let other = machine.start([1, 1], |_| {});
         other.join().unwrap();
     });
-    let second = machine.start([1, 0], |_| {});
+    let second = machine.start([1, 2], |_| {});
     machine.look();
     first.join().unwrap();
     second.join().unwrap();
