@@ -65,7 +65,16 @@ fn pain_12_a_busy_worker_keeps_none_that_have_not_started() {
     let runtime = Builder::new()
         .workers(2)
         .on_stuck(move |stuck| {
-            drop(tell.send((stuck.task.name().map(str::to_owned), stuck.to_string())))
+            drop(
+                tell.send((
+                    stuck
+                        .task
+                        .as_ref()
+                        .and_then(|task| task.name())
+                        .map(str::to_owned),
+                    stuck.to_string(),
+                )),
+            )
         })
         .build()
         .unwrap();

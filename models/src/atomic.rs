@@ -6,6 +6,7 @@
 
 pub(crate) use loom::sync::atomic::Ordering;
 
+use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::sync::{LockResult, PoisonError};
 
@@ -32,7 +33,11 @@ macro_rules! atomic {
 
             #[track_caller]
             pub(crate) fn store(&self, value: $int, order: Ordering) {
-                self.0.store(Self::kept(value), ordering(order));
+                if IN_ORDER.with(Cell::get) {
+                    self.0.swap(Self::kept(value), ordering(order));
+                } else {
+                    self.0.store(Self::kept(value), ordering(order));
+                }
                 trace::note("writes", value.into());
             }
 
@@ -150,6 +155,21 @@ fn of_store(order: Ordering) -> Ordering {
         Ordering::Release | Ordering::AcqRel | Ordering::SeqCst => Ordering::Release,
         _ => Ordering::Relaxed,
     }
+}
+
+loom::thread_local! {
+    static IN_ORDER: Cell<bool> = Cell::new(false);
+}
+
+/// Does something whose stores come after all read-modify-writes that were made
+/// before.
+///
+/// A store may come before something that was done earlier by another thread, but
+/// not between what that read and what it wrote in its place. Loom does not know.
+pub(crate) fn in_order(f: impl FnOnce()) {
+    IN_ORDER.with(|in_order| in_order.set(true));
+    f();
+    IN_ORDER.with(|in_order| in_order.set(false));
 }
 
 /// A lock that publishes what its last holder did, if locks do.

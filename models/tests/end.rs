@@ -12,6 +12,6 @@ netpoll_models::scenes! { end:
         Order => "one is left",
     }
     the_end_is_seen (None) {
-        Split => "XX",
+        Split => "the end is missed",
     }
 }

@@ -2,7 +2,7 @@
 
 netpoll_models::scenes! { join:
     joining_sees_all (None) {
-        Lock => "Causality violation",
+        Lock => "deadlock",
         Split => "deadlock",
     }
     looking_sees_all (None) {

@@ -2,8 +2,8 @@
 
 netpoll_models::scenes! { token:
     an_unpark_publishes (None) {
-        Release => "Causality violation",
-        Acquire => "Causality violation",
+        Release => "deadlock",
+        Acquire => "deadlock",
         Split => "deadlock",
     }
     a_token_publishes (None) {
@@ -21,13 +21,13 @@ netpoll_models::scenes! { token:
         Split => "deadlock",
     }
     a_late_unpark_ends_no_other_wait (Some(3)) {
-        Release => "deadlock",
-        Acquire => "deadlock",
+        Release => "it was woken for nothing",
+        Acquire => "it was woken for nothing",
         Epoch => "a late unpark ended it",
-        Split => "XX",
+        Split => "deadlock",
     }
     a_token_for_an_earlier_task_is_dropped (Some(3)) {
         Epoch => "an earlier token ended it",
-        Split => "XX",
+        Split => "deadlock",
     }
 }

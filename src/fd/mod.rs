@@ -110,6 +110,14 @@ impl Fd {
         self.nonblocking.store(on, Ordering::Relaxed);
     }
 
+    /// The descriptor, for a call that does not wait; an error if it was closed.
+    pub(crate) fn open(&self) -> io::Result<BorrowedFd<'_>> {
+        if self.is_closed() {
+            return Err(Closed::error());
+        }
+        Ok(self.fd.as_fd())
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.registration.direction(Way::Read).is_closed()
     }

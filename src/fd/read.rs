@@ -73,6 +73,9 @@ impl Fd {
                         if !drained {
                             direction.set_ready(false);
                         }
+                        if result.amount() == 0 {
+                            self.take_deferred_for_reader()?;
+                        }
                         // What a closed descriptor's number stands for has no bytes.
                         if self.is_closed() && result.amount() == 0 {
                             return Err(super::Closed::error());

@@ -6,7 +6,7 @@ use std::sync::atomic::{Ordering, fence};
 
 use super::{Fd, error_of};
 use crate::poll::{Timeout, Way};
-use crate::sys::socket::{self, Fault};
+use crate::sys::socket::{self, Errno, Fault};
 use crate::task;
 
 impl Fd {
@@ -98,6 +98,25 @@ impl Fd {
     fn take_deferred(&self) -> io::Error {
         let errno = self.deferred.swap(0, Ordering::Relaxed);
         self.cause(io::Error::from_raw_os_error(errno))
+    }
+
+    /// The error that ended a write which had written something. The kernel leaves it
+    /// for the next operation of either direction: a reader must not take a reset for
+    /// the end of the stream. That the peer reads no more is the writer's business.
+    pub(super) fn take_deferred_for_reader(&self) -> io::Result<()> {
+        match self.deferred.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            errno if errno == Errno::PIPE.raw_os_error() => Ok(()),
+            _ => Err(self.take_deferred()),
+        }
+    }
+
+    /// The error that waits at the socket, which is cleared.
+    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        if let Some(error) = socket::take_error(self.open()?)? {
+            return Ok(Some(error));
+        }
+        Ok(self.take_deferred_for_reader().err())
     }
 
     /// Writes all of `bytes`.

@@ -148,7 +148,7 @@ impl TcpListener {
     ///
     /// What `getsockname` fails with; never for a listener that is open.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        socket::local_address(self.as_fd())
+        socket::local_address(self.inner.fd.open()?)
     }
 
     /// Another handle to the same listener: both may accept.
@@ -227,7 +227,7 @@ impl TcpListener {
     ///
     /// What `setsockopt(IP_TTL)` fails with.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        socket::set_ttl(self.as_fd(), ttl)
+        socket::set_ttl(self.inner.fd.open()?, ttl)
     }
 
     /// The time-to-live set by [`set_ttl`](Self::set_ttl).
@@ -236,7 +236,7 @@ impl TcpListener {
     ///
     /// What `getsockopt(IP_TTL)` fails with.
     pub fn ttl(&self) -> io::Result<u32> {
-        socket::ttl(self.as_fd())
+        socket::ttl(self.inner.fd.open()?)
     }
 
     /// The error that waits at the socket, which is cleared.
@@ -245,7 +245,7 @@ impl TcpListener {
     ///
     /// What `getsockopt(SO_ERROR)` fails with.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        socket::take_error(self.as_fd())
+        self.inner.fd.take_error()
     }
 }
 

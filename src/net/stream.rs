@@ -125,7 +125,7 @@ impl TcpStream {
     ///
     /// `NotConnected` when the connection is gone.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        socket::peer_address(self.as_fd())
+        socket::peer_address(self.fd.open()?)
     }
 
     /// The address of this end.
@@ -134,7 +134,7 @@ impl TcpStream {
     ///
     /// What `getsockname` fails with.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        socket::local_address(self.as_fd())
+        socket::local_address(self.fd.open()?)
     }
 
     /// Ends the reading direction, the writing direction, or both; what waits there
@@ -144,7 +144,7 @@ impl TcpStream {
     ///
     /// `NotConnected` when the connection is gone.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        socket::shutdown(self.as_fd(), how)
+        socket::shutdown(self.fd.open()?, how)
     }
 
     /// Another handle to the same connection, with the same timeouts and deadlines.
@@ -311,7 +311,7 @@ impl TcpStream {
     /// What `setsockopt` fails with.
     #[doc(alias = "SetNoDelay")]
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        socket::set_nodelay(self.as_fd(), nodelay)
+        socket::set_nodelay(self.fd.open()?, nodelay)
     }
 
     /// The value of `TCP_NODELAY`.
@@ -320,7 +320,7 @@ impl TcpStream {
     ///
     /// What `getsockopt` fails with.
     pub fn nodelay(&self) -> io::Result<bool> {
-        socket::nodelay(self.as_fd())
+        socket::nodelay(self.fd.open()?)
     }
 
     /// Sets the time-to-live of packets that are sent.
@@ -329,7 +329,7 @@ impl TcpStream {
     ///
     /// What `setsockopt(IP_TTL)` fails with.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        socket::set_ttl(self.as_fd(), ttl)
+        socket::set_ttl(self.fd.open()?, ttl)
     }
 
     /// The time-to-live of packets that are sent.
@@ -338,7 +338,7 @@ impl TcpStream {
     ///
     /// What `getsockopt(IP_TTL)` fails with.
     pub fn ttl(&self) -> io::Result<u32> {
-        socket::ttl(self.as_fd())
+        socket::ttl(self.fd.open()?)
     }
 
     /// The error that waits at the socket, which is cleared.
@@ -347,7 +347,7 @@ impl TcpStream {
     ///
     /// What `getsockopt(SO_ERROR)` fails with.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        socket::take_error(self.as_fd())
+        self.fd.take_error()
     }
 
     /// Whether operations return `WouldBlock` instead of waiting. Shared by clones.

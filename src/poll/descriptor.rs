@@ -260,12 +260,14 @@ impl Descriptor {
         watcher.delete(fd);
         self.generation.fetch_add(1, Ordering::Release);
         self.registration.store(0, Ordering::Relaxed);
-        here.add(fd, self.token())?;
-        self.registration.store(here.to_bits(), Ordering::Release);
-        // Who came to wait meanwhile, and found nobody watching, looks again.
+        let added = here.add(fd, self.token());
+        if added.is_ok() {
+            self.registration.store(here.to_bits(), Ordering::Release);
+        }
+        // Who came to wait meanwhile looks again, also where nobody watches now.
         self.read.rouse();
         self.write.rouse();
-        Ok(())
+        added
     }
 
     #[cold]

@@ -219,9 +219,10 @@ impl Direction {
     #[cold]
     fn deregister_more(&self, waker: Waker) {
         let mut more = lock(&self.more);
-        let Some(list) = more.as_mut() else { return };
-        list.retain(|other| *other != waker);
-        if list.is_empty() {
+        if let Some(list) = more.as_mut() {
+            list.retain(|other| *other != waker);
+        }
+        if more.as_ref().is_none_or(|list| list.is_empty()) {
             *more = None;
             self.word.fetch_and(!MORE, Ordering::AcqRel);
         }

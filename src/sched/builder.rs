@@ -120,7 +120,8 @@ impl Builder {
     ///     .build()?;
     /// let task = netpoll::thread::Builder::new().name("hog".into());
     /// let task = task.spawn_on(&runtime, || std::thread::sleep(Duration::from_millis(100)))?;
-    /// assert_eq!(told.recv().unwrap().task.name(), Some("hog"));
+    /// let held_by = told.recv().unwrap().task.unwrap();
+    /// assert_eq!(held_by.name(), Some("hog"));
     /// task.join().unwrap();
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -222,6 +223,15 @@ impl Builder {
             None => stack_size_from_environment()?,
         };
         stack::check_size(stack_size)?;
+        if self
+            .thread_name
+            .as_ref()
+            .is_some_and(|name| name.contains('\0'))
+        {
+            return Err(invalid(
+                "a thread's name must not contain a zero byte".into(),
+            ));
+        }
         Ok(Options {
             workers,
             stack_size,

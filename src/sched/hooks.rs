@@ -23,26 +23,36 @@ pub(super) struct Hooks {
 impl Hooks {
     pub(super) fn thread_started(&self, worker: usize) {
         if let Some(hook) = &self.on_thread_start {
-            hook(worker);
+            alone(|| hook(worker));
         }
     }
 
     pub(super) fn thread_stops(&self, worker: usize) {
         if let Some(hook) = &self.on_thread_stop {
-            hook(worker);
+            alone(|| hook(worker));
         }
     }
 
-    pub(super) fn stuck(&self) -> Option<&(dyn Fn(&Stuck) + Send + Sync)> {
-        self.on_stuck.as_deref()
+    pub(super) fn wants_stuck(&self) -> bool {
+        self.on_stuck.is_some()
     }
 
-    /// A hook that panics itself must not take the task's result with it.
+    pub(super) fn stuck(&self, stuck: &Stuck) {
+        if let Some(hook) = &self.on_stuck {
+            alone(|| hook(stuck));
+        }
+    }
+
     pub(super) fn task_panicked(&self, name: Option<&str>, payload: &(dyn Any + Send)) {
         if let Some(hook) = &self.on_task_panic {
-            let _ = catch_unwind(AssertUnwindSafe(|| hook(name, payload)));
+            alone(|| hook(name, payload));
         }
     }
+}
+
+/// A hook that panics must not take a worker, or the result of a task, with it.
+fn alone(hook: impl FnOnce()) {
+    let _ = catch_unwind(AssertUnwindSafe(hook));
 }
 
 impl fmt::Debug for Hooks {

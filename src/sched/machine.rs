@@ -60,7 +60,15 @@ thread_local! {
 
 /// Does something with the machine that the calling thread works for.
 pub(super) fn with_here<R>(f: impl FnOnce(Option<(&Arc<Machine>, usize)>) -> R) -> R {
-    HERE.with_borrow(|here| f(here.as_ref().map(|(machine, index)| (machine, *index))))
+    let mut f = Some(f);
+    let mut call = |here: Option<(&Arc<Machine>, usize)>| f.take().map(|f| f(here));
+    // A thread at whose end a destructor asks works for nobody any more.
+    HERE.try_with(|here| {
+        let here = here.borrow();
+        call(here.as_ref().map(|(machine, index)| (machine, *index)))
+    })
+    .unwrap_or_else(|_| call(None))
+    .expect("it is called once")
 }
 
 impl Machine {
@@ -127,9 +135,11 @@ impl Machine {
         self.threads[index].store(thread, Ordering::Relaxed);
         HERE.set(Some((Arc::clone(self), index)));
         self.hooks().thread_started(index);
-        work();
-        self.hooks().thread_stops(index);
+        // Its tasks would wait for ever, and whoever waits for them.
+        task::or_abort("a worker of the runtime panicked", work);
+        // No task that the hook starts would run here any more.
         HERE.set(None);
+        self.hooks().thread_stops(index);
         self.worker_leaves();
     }
 

@@ -38,8 +38,8 @@ const SPEAK: Duration = Duration::from_secs(1);
 pub struct Stuck {
     /// Which worker, counted from zero.
     pub worker: usize,
-    /// The task that it runs.
-    pub task: TaskReport,
+    /// The task that it runs, if it still did when the monitor asked.
+    pub task: Option<TaskReport>,
     /// For how long it has not come around; the monitor looks every 10 ms.
     pub held: Duration,
     /// What its thread does: it computes, or it waits in a system call.
@@ -60,13 +60,11 @@ pub enum Doing {
 
 impl fmt::Display for Stuck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "worker {} is held up by {} for {} ms now; its thread ",
-            self.worker,
-            self.task,
-            self.held.as_millis()
-        )?;
+        write!(f, "worker {} is held up", self.worker)?;
+        if let Some(task) = &self.task {
+            write!(f, " by {task}")?;
+        }
+        write!(f, " for {} ms now; its thread ", self.held.as_millis())?;
         match self.thread_is {
             Doing::Running => f.write_str("computes"),
             Doing::InSystemCall(number) => write!(f, "waits in system call {number}"),
@@ -180,15 +178,14 @@ impl Monitor {
         }
         let stuck = Stuck {
             worker,
-            task: TaskReport::new(home.last_task()),
+            task: home.current_task().map(TaskReport::new),
             held,
             thread_is: machine.thread_of(worker).map_or(Doing::Unknown, doing),
         };
-        match machine.hooks().stuck() {
-            Some(hook) if first => hook(&stuck),
-            Some(_) => {}
-            None if speaks => eprintln!("netpoll: {stuck}"),
-            None => {}
+        if first && machine.hooks().wants_stuck() {
+            machine.hooks().stuck(&stuck);
+        } else if speaks && !machine.hooks().wants_stuck() {
+            eprintln!("netpoll: {stuck}");
         }
     }
 }
@@ -222,9 +219,11 @@ impl Seen {
     fn look(&mut self, home: &Home, now: Instant) -> Found {
         let activity = home.activity();
         let held = now - self.since;
-        if activity.asleep || activity.turns != self.turns {
+        // Before its first turn a worker is on its way.
+        let is_idle = activity.asleep || activity.turns == 0;
+        if is_idle || activity.turns != self.turns {
             *self = Self::new(home, now);
-            if activity.asleep {
+            if is_idle {
                 Found::Asleep
             } else {
                 Found::Turning

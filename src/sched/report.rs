@@ -51,6 +51,8 @@ impl fmt::Display for TaskReport {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Shutdown {
+    /// Whether everything has come to its end: the tasks, and the workers' threads.
+    pub complete: bool,
     /// How many tasks had not ended at the deadline. They go on, on threads that
     /// stay for them.
     pub unfinished: usize,

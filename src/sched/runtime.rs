@@ -59,6 +59,10 @@ impl Runtime {
             ));
         }
         stack::install_overflow_report(task::name_for_report);
+        let processors = match options.pinned {
+            true => worker::processors()?,
+            false => Vec::new(),
+        };
         let mut places: Vec<worker::Place> = Vec::with_capacity(options.workers);
         while places.len() < options.workers {
             match worker::Place::new() {
@@ -74,10 +78,6 @@ impl Runtime {
         // when a later one does not.
         let runtime = Self {
             machine: Arc::new(Machine::new(options, homes)),
-        };
-        let processors = match runtime.machine.options.pinned {
-            true => worker::processors()?,
-            false => Vec::new(),
         };
         for (index, place) in places.into_iter().enumerate() {
             let processor = (!processors.is_empty()).then(|| processors[index % processors.len()]);
@@ -163,6 +163,7 @@ impl Runtime {
         let is_own = with_here(|here| here.is_some_and(|(own, _)| Arc::ptr_eq(own, machine)));
         let gone = !is_own && machine.wait_until_gone(deadline);
         Shutdown {
+            complete: gone,
             unfinished: if gone { 0 } else { machine.tasks() },
             tasks: match gone {
                 true => Vec::new(),
@@ -195,7 +196,7 @@ impl Drop for Runtime {
         let is_own = with_here(|here| here.is_some_and(|(own, _)| Arc::ptr_eq(own, &self.machine)));
         let timeout: Duration = self.machine.options.shutdown_timeout;
         let shutdown = self.end(Time::now().after(timeout));
-        if shutdown.unfinished > 0 && !is_own {
+        if !shutdown.complete && !is_own {
             eprintln!("netpoll: a runtime was dropped, and {shutdown}");
         }
     }

@@ -19,6 +19,7 @@ use super::machine::Machine;
 use crate::poll::Poller;
 use crate::stack;
 use crate::sys::eventfd::EventFd;
+use crate::sys::fork;
 use crate::task::{Home, Post, Tasks, Time};
 
 /// After how many tasks that ran the worker polls although there are more: as
@@ -107,6 +108,13 @@ impl Worker {
             self.tasks.cancel();
         }
         let ran = self.run();
+        if fork::is_child() {
+            // What it polls here, its parent would miss.
+            eprintln!(
+                "netpoll: a task forked, and came to its end, or gave way, in the child: use exec or _exit there"
+            );
+            std::process::abort();
+        }
         if ran > 0 && self.care_at == Time::NEVER && !self.caring {
             self.care_at = Time::now().after(CARE_EVERY);
         }

@@ -1,36 +1,73 @@
-//! Whether this process is a child that was forked from one with a runtime.
+//! Whether this process was forked from one that used this crate.
 //!
-//! Such a child has one thread, and shares its parent's epolls: what it does with
-//! them happens to the parent. A page that the kernel empties in a child
-//! (`MADV_WIPEONFORK`, Linux 4.14) tells, however the child was forked, at the
+//! A child has one thread, and shares its parent's descriptors: what it does with an
+//! epoll, or an eventfd, happens to the parent. A page that the kernel empties in a
+//! child (`MADV_WIPEONFORK`, Linux 4.14) tells, however the child was forked, at the
 //! price of a load.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::memory;
 
-/// Begins to watch. Called before the first epoll is made.
-pub(crate) fn watch() {
-    mark();
+/// A flag that is lost when the process forks.
+struct Mark(OnceLock<&'static AtomicBool>);
+
+impl Mark {
+    const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    fn set(&self) {
+        self.0.get_or_init(|| {
+            let flag = memory::wiped_on_fork().unwrap_or_else(|| {
+                // Without the advice a child is not told from its parent.
+                static NEVER: AtomicBool = AtomicBool::new(true);
+                &NEVER
+            });
+            flag.store(true, Ordering::Relaxed);
+            flag
+        });
+    }
+
+    #[inline]
+    fn was_lost(&self) -> bool {
+        self.0
+            .get()
+            .is_some_and(|flag| !flag.load(Ordering::Relaxed))
+    }
+
+    /// Sets it again; returns whether it was this call that did.
+    fn renew(&self) -> bool {
+        self.0
+            .get()
+            .is_some_and(|flag| !flag.swap(true, Ordering::Relaxed))
+    }
 }
 
-/// Whether the process was forked since [`watch`].
+static RUNTIME: Mark = Mark::new();
+static THREADS: Mark = Mark::new();
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+/// Begins to watch for children of a process with a runtime. Called before the
+/// first epoll is made.
+pub(crate) fn watch() {
+    RUNTIME.set();
+}
+
+/// Whether the process was forked since [`watch`]: there are epolls that it shares
+/// with its parent, and none of the threads that wait on them.
 #[inline]
 pub(crate) fn is_child() -> bool {
-    MARK.get().is_some_and(|mark| !mark.load(Ordering::Relaxed))
+    RUNTIME.was_lost()
 }
 
-static MARK: OnceLock<&'static AtomicBool> = OnceLock::new();
-
-fn mark() -> &'static AtomicBool {
-    MARK.get_or_init(|| {
-        let mark = memory::wiped_on_fork().unwrap_or_else(|| {
-            // Without the advice a child is not told from its parent.
-            static NEVER: AtomicBool = AtomicBool::new(true);
-            &NEVER
-        });
-        mark.store(true, Ordering::Relaxed);
-        mark
-    })
+/// How often the process was forked since this was first called, counting back
+/// through its parents. What a thread opened in an earlier generation it shares.
+pub(crate) fn generation() -> u32 {
+    THREADS.set();
+    if THREADS.was_lost() && THREADS.renew() {
+        GENERATION.fetch_add(1, Ordering::Relaxed);
+    }
+    GENERATION.load(Ordering::Relaxed)
 }

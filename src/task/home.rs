@@ -60,12 +60,17 @@ pub(crate) struct Home {
     pub(super) local: OwnerCell<Local>,
 }
 
+/// No task runs.
+const NOBODY: u32 = u32::MAX;
+/// A turn that no worker reaches before it has been looked at.
+const NOT_HELD: u32 = u32::MAX;
+
 /// What can be seen of a worker from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Activity {
     /// Whether it sleeps until somebody rings.
     pub(crate) asleep: bool,
-    /// How often it has come around; wraps.
+    /// How often it has come around; wraps. Zero before its thread runs.
     pub(crate) turns: u32,
     /// How often it was rung for.
     pub(crate) rings: u64,
@@ -99,9 +104,9 @@ impl Slot for Home {
             is_thread: AtomicBool::new(false),
             fresh: SegQueue::new(),
             moved_in: AtomicI64::new(0),
-            turns: AtomicU32::new(1),
-            held_in: AtomicU32::new(0),
-            current: AtomicU32::new(0),
+            turns: AtomicU32::new(0),
+            held_in: AtomicU32::new(NOT_HELD),
+            current: AtomicU32::new(NOBODY),
             rings: AtomicU64::new(0),
             came: AtomicU64::new(0),
             ended: AtomicU64::new(0),
@@ -120,6 +125,10 @@ impl Home {
         home.ended.store(0, Ordering::Relaxed);
         home.moved_in.store(0, Ordering::Relaxed);
         home.rings.store(0, Ordering::Relaxed);
+        home.turns.store(0, Ordering::Relaxed);
+        home.held_in.store(NOT_HELD, Ordering::Relaxed);
+        home.current.store(NOBODY, Ordering::Relaxed);
+        debug_assert!(!home.has_fresh(), "its worker left when there was none");
         home.set_bell(Some(bell));
         Post {
             home,
@@ -127,12 +136,10 @@ impl Home {
         }
     }
 
-    /// Takes a home for a thread. Without a bell, the thread has to look up now
-    /// and then.
-    pub(super) fn for_thread(bell: Option<EventFd>) -> &'static Self {
+    /// Takes a home for threads, one after the other. It is not given back.
+    pub(super) fn for_threads() -> &'static Self {
         let home = HOMES.take();
         home.is_thread.store(true, Ordering::Relaxed);
-        home.set_bell(bell);
         home
     }
 
@@ -143,7 +150,7 @@ impl Home {
         HOMES.give_back(&[self.index]);
     }
 
-    fn set_bell(&self, bell: Option<EventFd>) {
+    pub(super) fn set_bell(&self, bell: Option<EventFd>) {
         *self.bell.lock().unwrap_or_else(PoisonError::into_inner) = bell;
     }
 
@@ -225,7 +232,8 @@ impl Home {
     }
 
     #[inline]
-    pub(super) fn set_current(&self, task: u32) {
+    pub(super) fn set_current(&self, task: Option<&Task>) {
+        let task = task.map_or(NOBODY, |task| task.index);
         self.current.store(task, Ordering::Relaxed);
     }
 
@@ -249,9 +257,10 @@ impl Home {
         self.held_in.load(Ordering::Relaxed) == self.turns.load(Ordering::Relaxed)
     }
 
-    /// The task that the worker ran last.
-    pub(crate) fn last_task(&self) -> Report {
-        TASKS.get(self.current.load(Ordering::Relaxed)).report()
+    /// The task that the worker runs.
+    pub(crate) fn current_task(&self) -> Option<Report> {
+        let current = self.current.load(Ordering::Relaxed);
+        (current != NOBODY).then(|| TASKS.get(current).report())
     }
 
     /// The tasks that have started here and not ended, so many at most, as far as

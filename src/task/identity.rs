@@ -10,7 +10,8 @@ use super::wait::{Reason, Wait};
 use super::waker::Waker;
 use super::word::Outcome;
 
-/// Names one task, or one thread that is no task, for as long as the process runs.
+/// Names one task, or one thread that is no task. A name comes again after four
+/// thousand million tasks that had the same slot, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Id {
     index: u32,

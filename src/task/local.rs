@@ -197,11 +197,12 @@ impl Local {
         own.ran_in.set(self.care.round.get());
         own.trimmed.set(false);
         self.current.set(Some(task));
-        home.set_current(task.index);
+        home.set_current(Some(task));
         // SAFETY: this is the worker, no task runs, and the queue holds only tasks
         // that are new or were delivered since they last parked.
         let ran = unsafe { task.run(self) };
         self.current.set(None);
+        home.set_current(None);
         match ran {
             Ok(Ran::Parked) => {}
             Ok(Ran::Finished(stack, permit)) => {

@@ -2,9 +2,15 @@
 //!
 //! It has a slot like a task's, by which wakers find it, and a home of which only
 //! the bell is used. A thread takes its seat when it first waits and keeps it until
-//! it ends.
+//! it ends; then another thread may take it.
+//!
+//! The two are a pair for ever. A thread looks for itself whether its wait has
+//! ended, so it may be gone when the waker that ended it gets around to ringing. The
+//! waker then rings for whoever has the seat next, who looks, and waits on.
 
+use std::cell::Cell;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::clock::Time;
@@ -13,55 +19,102 @@ use super::task::{TASKS, Task};
 use super::wait::Reason;
 use super::word::Outcome;
 use crate::sys::eventfd::EventFd;
+use crate::sys::fork;
 use crate::sys::poll::{Interest, poll};
 
 /// How often a thread without a bell looks up.
 const LOOK_UP: Duration = Duration::from_millis(10);
 
 /// See the [module](self).
-pub(super) struct Seat {
-    parts: Parts,
-    /// Whether the thread keeps it beyond this use.
-    kept: bool,
-}
-
 #[derive(Clone, Copy)]
-struct Parts {
+pub(super) struct Seat {
     task: &'static Task,
     home: &'static Home,
     bell: Option<RawFd>,
+    /// A process that was forked shares the bells of its parent; see [`fork`].
+    generation: u32,
+}
+
+/// Seats that nobody has.
+static VACANT: Mutex<Vec<Seat>> = Mutex::new(Vec::new());
+
+/// Gives the seat back when the thread ends.
+struct Watch;
+
+thread_local! {
+    /// Without a destructor, so that the destructors of others can still wait.
+    static SEAT: Cell<Option<Seat>> = const { Cell::new(None) };
+    static WATCH: Watch = const { Watch };
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(seat) = SEAT.take() {
+            seat.give_back();
+        }
+    }
 }
 
 impl Seat {
     /// The seat of the calling thread.
     pub(super) fn of_thread() -> Self {
-        struct Owned(Parts);
-        impl Drop for Owned {
-            fn drop(&mut self) {
-                self.0.give_back();
-            }
-        }
-        thread_local! {
-            static SEAT: Owned = Owned(Parts::take());
-        }
-        match SEAT.try_with(|owned| owned.0) {
-            Ok(parts) => Self { parts, kept: true },
-            // The destructor of another thread-local waits when this one is gone.
-            Err(_) => Self {
-                parts: Parts::take(),
-                kept: false,
+        let generation = fork::generation();
+        match SEAT.get() {
+            Some(seat) if seat.generation == generation => seat,
+            Some(seat) => seat.with_bell(EventFd::new().ok(), generation),
+            // A thread that is so far at its end that nobody watches it keeps the
+            // seat for good, and does without a bell, which would stay open.
+            None => match WATCH.try_with(|_| ()) {
+                Ok(()) => Self::take().with_bell(EventFd::new().ok(), generation),
+                Err(_) => Self::take().with_bell(None, generation),
             },
         }
     }
 
+    fn take() -> Self {
+        let vacant = VACANT.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        vacant.unwrap_or_else(|| {
+            let (task, home) = (TASKS.take(), Home::for_threads());
+            task.set_home(home);
+            Self {
+                task,
+                home,
+                bell: None,
+                generation: 0,
+            }
+        })
+    }
+
+    /// Makes this the calling thread's seat. Without a bell, for want of a descriptor,
+    /// it looks up now and then.
+    fn with_bell(self, bell: Option<EventFd>, generation: u32) -> Self {
+        let seat = Self {
+            bell: bell.as_ref().map(|bell| bell.as_fd().as_raw_fd()),
+            generation,
+            ..self
+        };
+        self.home.set_bell(bell);
+        SEAT.set(Some(seat));
+        seat
+    }
+
+    fn give_back(self) {
+        self.home.set_bell(None);
+        self.task.token.end();
+        VACANT
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(self);
+    }
+
     pub(super) fn task(&self) -> &'static Task {
-        self.parts.task
+        self.task
     }
 
     /// Blocks the thread until the wait is ended, the deadline comes, or the
     /// descriptor of the reason is ready.
     pub(super) fn block(&self, reason: Reason, deadline: Time) -> Outcome {
-        let word = &self.parts.task.word;
+        let word = &self.task.word;
         if word.park() {
             loop {
                 let ready = self.block_once(reason, deadline);
@@ -87,7 +140,7 @@ impl Seat {
         let fd = number.map(|number| unsafe { BorrowedFd::borrow_raw(number) });
         // SAFETY: the bell stays open as long as the thread has its seat.
         let borrow = |number| unsafe { BorrowedFd::borrow_raw(number) };
-        let bell = self.parts.bell.map(borrow);
+        let bell = self.bell.map(borrow);
         let left = (deadline != Time::NEVER).then(|| deadline.since(Time::now()));
         let timeout = match bell {
             Some(_) => left,
@@ -99,38 +152,8 @@ impl Seat {
         ];
         let [rung, ready] = poll(fds, timeout);
         if rung {
-            self.parts.home.with_bell(EventFd::drain);
+            self.home.with_bell(EventFd::drain);
         }
         ready
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        if !self.kept {
-            self.parts.give_back();
-        }
-    }
-}
-
-impl Parts {
-    fn take() -> Self {
-        let task = TASKS.take();
-        // Without a descriptor to spare the thread looks up now and then.
-        let bell = EventFd::new().ok();
-        let number = bell.as_ref().map(|bell| bell.as_fd().as_raw_fd());
-        let home = Home::for_thread(bell);
-        task.set_home(home);
-        Self {
-            task,
-            home,
-            bell: number,
-        }
-    }
-
-    fn give_back(self) {
-        self.task.leave_home();
-        TASKS.give_back(&[self.task.index]);
-        self.home.give_back();
     }
 }

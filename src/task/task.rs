@@ -321,9 +321,13 @@ impl Task {
 
     /// Leaves the stack; returns when the worker resumes the task.
     ///
+    /// Never inlined: `trim` relies on this frame being the last, so that all of the
+    /// callers' lies above the byte whose address is taken here.
+    ///
     /// # Safety
     ///
     /// Called on this task's own stack, and somebody will deliver it again.
+    #[inline(never)]
     pub(super) unsafe fn switch(&self) {
         // SAFETY: this runs on the task's stack, so on its worker.
         let own = unsafe { self.own() };

@@ -198,16 +198,9 @@ fn park_task(
         if is_unwinding(local, task) {
             PARKED_UNWINDING.fetch_add(1, Ordering::Relaxed);
         }
-        let among_panics = std::thread::panicking();
-        if among_panics {
-            local.parked_among_panics(1);
-        }
         // SAFETY: this runs on the task's stack, and `park` has made sure that the
         // waker that ends the wait delivers the task.
-        unsafe { task.switch() };
-        if among_panics {
-            local.parked_among_panics(-1);
-        }
+        unsafe { switch_away(local, task) };
     }
     own.deadline.set(Time::NEVER);
     own.cancellable.set(false);
@@ -262,7 +255,25 @@ pub(crate) fn yield_now() {
 fn give_way(local: &Local, task: &'static Task) {
     local.push(task);
     // SAFETY: this runs on the task's stack, and the task is in its worker's queue.
+    unsafe { switch_away(local, task) };
+}
+
+/// Leaves the stack, and sees to it that other tasks of the worker, who see
+/// `panicking` if this one is unwinding, are not taken for it.
+///
+/// # Safety
+///
+/// As for `Task::switch`.
+unsafe fn switch_away(local: &Local, task: &'static Task) {
+    let among_panics = std::thread::panicking();
+    if among_panics {
+        local.parked_among_panics(1);
+    }
+    // SAFETY: the caller promises what it asks for.
     unsafe { task.switch() };
+    if among_panics {
+        local.parked_among_panics(-1);
+    }
 }
 
 /// Counts an operation that did not have to wait. A task that has done many

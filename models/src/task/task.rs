@@ -11,6 +11,7 @@ use loom::thread::{JoinHandle, Thread};
 
 use super::token::Token;
 use super::word::Word;
+use crate::atomic::in_order;
 
 /// How many tasks a scene may have; loom has no more threads.
 const MOST: u32 = 4;
@@ -96,7 +97,7 @@ pub(crate) fn take_token() -> bool {
 
 /// The task ends, and its thread is the next one that has its slot.
 pub(crate) fn leave_slot() {
-    TASKS.current().token.end();
+    in_order(|| TASKS.current().token.end());
 }
 
 /// Runs a task of this number.
