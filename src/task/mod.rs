@@ -20,6 +20,8 @@
 //! | `home` | the address of a worker |
 //! | `task` | the slot of a task, and its coroutine |
 //! | `local` | what a worker keeps for its own tasks |
+//! | `tasks` | what the machine does with them |
+//! | `care` | giving memory back |
 //! | `timers`, `clock` | deadlines |
 //! | `wait` | park, for tasks and threads; the budget |
 //! | `seat` | the place of a thread that waits |
@@ -29,6 +31,7 @@
 //! | `or_abort` | what must not unwind |
 
 mod atomic;
+mod care;
 mod clock;
 mod home;
 mod identity;
@@ -47,6 +50,7 @@ mod table;
     reason = "the layer is named after its main idea"
 )]
 mod task;
+mod tasks;
 mod timers;
 mod token;
 mod wait;
@@ -58,12 +62,12 @@ pub(crate) use clock::Time;
 pub(crate) use home::{Home, Post};
 pub(crate) use identity::{Id, current_name, park_until};
 pub(crate) use join::Packet;
-pub(crate) use local::Tasks;
 pub(crate) use locals::{Found, end_locals, find_local, put_local};
 pub(crate) use lock::Lock;
 pub(crate) use or_abort::or_abort;
 pub(crate) use table::{Slot, Table};
 pub(crate) use task::{Report, Start};
+pub(crate) use tasks::Tasks;
 pub(crate) use wait::{
     Reason, Wait, check_not_forked, is_task, name_for_report, no_park, parked_unwinding, spend,
     yield_now,
