@@ -99,6 +99,7 @@ impl Descriptor {
     fn wait(&self, here: PollerId) {
         loop {
             if self.watcher().is_none() && self.register_here(here) {
+                self.direction.set_ready(false);
                 return;
             }
             let mut is_watched = true;
