@@ -84,7 +84,7 @@ pub(super) struct Monitor {
 }
 
 impl Monitor {
-    /// A worker has woken up.
+    /// A worker is awake, and about to run something.
     #[inline]
     pub(super) fn worker_woke(&self) {
         if self.asleep.load(Ordering::SeqCst) {

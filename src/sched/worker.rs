@@ -133,7 +133,6 @@ impl Worker {
             let timeout = self.next_event().map(|at| at.since(Time::now()));
             self.poll(timeout);
             self.tasks.wake_up();
-            self.machine.monitor.worker_woke();
         } else {
             self.poll(Some(Duration::ZERO));
         }
@@ -146,10 +145,12 @@ impl Worker {
         let mut ran = 0;
         while ran < POLL_AFTER {
             self.tasks.take_inbox();
-            let batch = self.tasks.run_batch(POLL_AFTER) + self.tasks.start_fresh(START_AT_ONCE);
-            if batch == 0 {
+            if !self.tasks.has_runnable() {
                 break;
             }
+            // Not for a wait that merely ended: an idle process stays idle.
+            self.machine.monitor.worker_woke();
+            let batch = self.tasks.run_batch(POLL_AFTER) + self.tasks.start_fresh(START_AT_ONCE);
             ran += batch;
         }
         ran
