@@ -22,12 +22,12 @@ netpoll_models::scenes! { direction:
         Acquire => "the event is lost",
         Split => "the event is lost",
     }
-    an_event_wakes_all (Some(3)) {
+    an_event_wakes_all (Some(2)) {
         Release => "deadlock",
         Acquire => "deadlock",
         Split => "deadlock",
     }
-    closing_ends_every_wait (Some(3)) {
+    closing_ends_every_wait (Some(2)) {
         Release => "deadlock",
         Acquire => "deadlock",
         Split => "deadlock",
@@ -46,7 +46,7 @@ netpoll_models::scenes! { direction:
         Acquire => "deadlock",
         Order => "deadlock",
     }
-    giving_up_forgets_nobody (Some(3)) {
+    giving_up_forgets_nobody (Some(2)) {
         Split => "deadlock",
     }
     giving_up_forgets_nobody_in_the_list (Some(3)) {

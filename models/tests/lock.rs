@@ -18,7 +18,7 @@ netpoll_models::scenes! { lock:
         Release => "Causality violation",
         Acquire => "Causality violation",
     }
-    who_is_refused_passes_it_on (Some(3)) {
+    who_is_refused_passes_it_on (Some(4)) {
         Cancel => "deadlock",
     }
     who_is_late_is_passed_over (Some(3)) {

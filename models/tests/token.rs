@@ -1,4 +1,11 @@
-//! TODO
+//! The token of `thread::park`: what it guarantees, and with what.
+//!
+//! Giving releases and taking acquires, each by the token itself: it may be there
+//! before the task waits, and then the word of its waits says nothing. Giving one that
+//! is there already writes it again; silent, what the second giver did is not seen.
+//! Announcing, giving and taking are each one step: split, a token is overwritten. The
+//! epoch keeps a late unpark from the next wait, and the use of the slot, which is
+//! counted in the same way, from the next task.
 
 netpoll_models::scenes! { token:
     an_unpark_publishes (None) {
@@ -15,7 +22,7 @@ netpoll_models::scenes! { token:
         Acquire => "Causality violation",
         Silent => "Causality violation",
     }
-    a_deadline_loses_no_token (None) {
+    a_deadline_loses_no_token (Some(4)) {
         Release => "deadlock",
         Acquire => "deadlock",
         Split => "deadlock",
@@ -26,7 +33,7 @@ netpoll_models::scenes! { token:
         Epoch => "a late unpark ended it",
         Split => "deadlock",
     }
-    a_token_for_an_earlier_task_is_dropped (Some(3)) {
+    a_token_for_an_earlier_task_is_dropped (Some(2)) {
         Epoch => "an earlier token ended it",
         Split => "deadlock",
     }

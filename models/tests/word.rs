@@ -14,7 +14,7 @@ netpoll_models::scenes! { word:
         Release => "Causality violation",
         Acquire => "Causality violation",
     }
-    one_waker_wins (None) {
+    one_waker_wins (Some(3)) {
         Release => "Causality violation",
         Acquire => "Causality violation",
         Split => "a sleeper was forgotten",
@@ -24,7 +24,7 @@ netpoll_models::scenes! { word:
         Acquire => "Causality violation",
         Split => "they disagree",
     }
-    a_stale_waker_ends_nothing (None) {
+    a_stale_waker_ends_nothing (Some(4)) {
         Epoch => "a stale waker ended it",
         Split => "a stale waker ended it",
     }

@@ -1,9 +1,8 @@
 //! Who watches a descriptor: a poller that may go away, or another one.
 //!
 //! The steps are those of netpoll's `Descriptor`, and of dropping a `Poller`. The
-//! directions are the file that is shipped. Poller zero goes away. Each task has a
-//! poller of its own, which stays; once the descriptor is registered there, the
-//! kernel says what is ready, and the scene is over for the task.
+//! directions are the file that is shipped. Poller zero goes away; the others stay. A
+//! registration with one of those reports what is ready already.
 
 use std::sync::Arc;
 
@@ -84,27 +83,27 @@ impl Descriptor {
     }
 
     /// Moves the registration from poller zero, if that still watches.
-    fn follow(&self, here: PollerId) -> bool {
+    fn follow(&self, here: PollerId) {
         let _registering = self.registering.lock();
         if self.watcher() != Some(PollerId::new(0)) {
-            return false;
+            return;
         }
         self.registration.store(0, Ordering::Relaxed);
         self.registration.store(here.to_bits(), Ordering::Release);
         self.direction.rouse();
-        true
     }
 
-    /// Waits until there is an event.
+    /// Waits until it is watched by a poller that stays: that one will say what is
+    /// ready, now or later.
     fn wait(&self, here: PollerId) {
         loop {
             if self.watcher().is_none() && self.register_here(here) {
                 self.direction.set_ready(false);
                 return;
             }
-            let mut is_watched = true;
+            let mut watcher = None;
             if Weakening::Order.is_set() {
-                is_watched = self.watcher().is_some();
+                watcher = self.watcher();
             }
             let wait = Wait::begin(Reason::Read);
             let waker = wait.waker();
@@ -114,14 +113,18 @@ impl Descriptor {
                 Registered::IsClosed => unreachable!("nobody closes it"),
             }
             if !Weakening::Order.is_set() {
-                is_watched = self.watcher().is_some();
+                watcher = self.watcher();
             }
-            if is_watched {
+            if watcher == Some(PollerId::new(0)) {
                 wait.park(Time::NEVER);
+                self.direction.deregister(waker);
             } else {
                 drop(wait);
+                self.direction.deregister(waker);
+                if watcher.is_some() {
+                    return;
+                }
             }
-            self.direction.deregister(waker);
         }
     }
 }
@@ -150,11 +153,11 @@ pub fn nobody_sleeps_unwatched_in_the_list() {
     });
     descriptor.poller_goes_away();
     waiter.join().unwrap();
+    // By the poller that went away, or by the one that came instead.
     assert_eq!(wait.park(Time::NEVER), Outcome::Woken);
 }
 
-/// Nor where the registration moves at that moment. Where it has moved, the other
-/// poller finds the descriptor ready.
+/// Nor where the registration moves at that moment, if it gets there first.
 pub fn nobody_sleeps_unwatched_while_it_moves() {
     let descriptor = Descriptor::new();
     let poller = task::spawn(1, {
@@ -163,11 +166,7 @@ pub fn nobody_sleeps_unwatched_while_it_moves() {
     });
     let mover = task::spawn(2, {
         let descriptor = descriptor.clone();
-        move || {
-            if descriptor.follow(PollerId::new(2)) {
-                descriptor.direction.set_ready(false);
-            }
-        }
+        move || descriptor.follow(PollerId::new(2))
     });
     descriptor.wait(PollerId::new(1));
     poller.join().unwrap();

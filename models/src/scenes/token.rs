@@ -63,7 +63,7 @@ pub fn an_unpark_publishes() {
 pub fn a_token_publishes() {
     let parker = Parker::new();
     let unparker = parker.unparker(parker.id, 0);
-    wait_until(|| take_token());
+    wait_until(take_token);
     assert_eq!(parker.data[0].read(), 7);
     unparker.join().unwrap();
 }
