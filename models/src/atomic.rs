@@ -255,14 +255,14 @@ impl Drop for Inside<'_> {
 /// Loom tells by the last access to a word, only, whether a store has to be tried
 /// before it. After a load by one thread, a load by another, and a store by that
 /// other one, it does not try the store before the first load.
-struct Turns(loom::sync::atomic::AtomicU32);
+pub(crate) struct Turns(loom::sync::atomic::AtomicU32);
 
 impl Turns {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(loom::sync::atomic::AtomicU32::new(0))
     }
 
-    fn take(&self) {
+    pub(crate) fn take(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }

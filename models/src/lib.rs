@@ -1,7 +1,8 @@
 //! Model checks of the lock-free words of `netpoll`.
 //!
 //! [loom](https://docs.rs/loom) runs a scene with every interleaving of its
-//! threads, and with every value that a load may return. The files that are
+//! threads, or with all in which they are interrupted so often at most, and with
+//! every value that a load may return. `atomic` makes up for what loom leaves out. The files that are
 //! checked are the files that are shipped: `task` and `poll` include them from
 //! where they lie, each in a module tree where `super::atomic` leads to loom.
 //!

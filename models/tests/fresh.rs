@@ -5,7 +5,7 @@
 //! both may see what was before, and without either look, one does not care.
 
 netpoll_models::scenes! { fresh:
-    each_starts_once (Some(3)) {
+    each_starts_once (Some(2)) {
         Fence => "deadlock",
         Rouse => "deadlock",
         Look => "deadlock",

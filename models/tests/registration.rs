@@ -23,4 +23,11 @@ netpoll_models::scenes! { registration:
         Acquire => "deadlock",
         Order => "deadlock",
     }
+    nobody_sleeps_unwatched_where_moving_fails (Some(4)) {
+        Release => "deadlock",
+        Acquire => "deadlock",
+        Split => "deadlock",
+        Silent => "deadlock",
+        Order => "deadlock",
+    }
 }

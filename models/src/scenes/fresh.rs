@@ -15,7 +15,7 @@ use loom::sync::atomic::AtomicU32;
 use loom::thread;
 
 use crate::Weakening;
-use crate::atomic::{Ordering, fence};
+use crate::atomic::{Ordering, Turns, fence};
 use crate::bell::ParkedBell;
 use crate::data::Data;
 use crate::task::Inbox;
@@ -33,7 +33,7 @@ struct Home {
     fresh: Fresh,
 }
 
-struct Fresh(AtomicU32);
+struct Fresh(AtomicU32, Turns);
 
 const LEFT: u32 = 1;
 const STARTED: u32 = 2;
@@ -44,6 +44,7 @@ impl Fresh {
     }
 
     fn pop(&self) -> Option<u32> {
+        self.1.take();
         let mut set = self.0.load(Ordering::Relaxed);
         while set != 0 {
             match self.0.compare_exchange(
@@ -60,6 +61,7 @@ impl Fresh {
     }
 
     fn is_empty(&self) -> bool {
+        self.1.take();
         self.0.load(Ordering::Relaxed) == 0
     }
 }
@@ -69,7 +71,7 @@ impl Home {
         Self {
             inbox: Inbox::new(),
             bell: ParkedBell::new(),
-            fresh: Fresh(AtomicU32::new(0)),
+            fresh: Fresh(AtomicU32::new(0), Turns::new()),
         }
     }
 

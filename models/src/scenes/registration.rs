@@ -82,14 +82,17 @@ impl Descriptor {
         true
     }
 
-    /// Moves the registration from poller zero, if that still watches.
-    fn follow(&self, here: PollerId) {
+    /// Moves the registration from poller zero, if that still watches; without
+    /// another poller, adding it there fails.
+    fn follow(&self, here: Option<PollerId>) {
         let _registering = self.registering.lock();
         if self.watcher() != Some(PollerId::new(0)) {
             return;
         }
         self.registration.store(0, Ordering::Relaxed);
-        self.registration.store(here.to_bits(), Ordering::Release);
+        if let Some(here) = here {
+            self.registration.store(here.to_bits(), Ordering::Release);
+        }
         self.direction.rouse();
     }
 
@@ -166,9 +169,20 @@ pub fn nobody_sleeps_unwatched_while_it_moves() {
     });
     let mover = task::spawn(2, {
         let descriptor = descriptor.clone();
-        move || descriptor.follow(PollerId::new(2))
+        move || descriptor.follow(Some(PollerId::new(2)))
     });
     descriptor.wait(PollerId::new(1));
     poller.join().unwrap();
+    mover.join().unwrap();
+}
+
+/// Nor where moving it fails half way.
+pub fn nobody_sleeps_unwatched_where_moving_fails() {
+    let descriptor = Descriptor::new();
+    let mover = task::spawn(1, {
+        let descriptor = descriptor.clone();
+        move || descriptor.follow(None)
+    });
+    descriptor.wait(PollerId::new(1));
     mover.join().unwrap();
 }
