@@ -109,9 +109,7 @@ impl Machine {
     /// Starts a task; `own` is which of the workers the calling thread is, if any.
     pub(super) fn start_task(&self, spawn: Spawn, own: Option<usize>) -> io::Result<Id> {
         if fork::is_child() {
-            return Err(io::Error::other(
-                "this process was forked from one with a runtime: start the runtime after fork",
-            ));
+            return Err(io::Error::other(fork::REFUSAL));
         }
         let stack_size = spawn.stack_size.unwrap_or(self.options.stack_size);
         stack::check_size(stack_size)?;

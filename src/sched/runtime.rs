@@ -44,6 +44,8 @@ use crate::task::{self, Id, Time};
 #[derive(Debug)]
 pub struct Runtime {
     machine: Arc<Machine>,
+    /// Whether `shutdown` has done what dropping would do.
+    ended: bool,
 }
 
 /// How many of the tasks that remain a report names.
@@ -54,9 +56,7 @@ static GLOBAL: OnceLock<Runtime> = OnceLock::new();
 impl Runtime {
     pub(super) fn start(options: Options) -> io::Result<Self> {
         if fork::is_child() {
-            return Err(io::Error::other(
-                "this process was forked from one with a runtime: start the runtime after fork",
-            ));
+            return Err(io::Error::other(fork::REFUSAL));
         }
         stack::install_overflow_report(task::name_for_report);
         let processors = match options.pinned {
@@ -78,6 +78,7 @@ impl Runtime {
         // when a later one does not.
         let runtime = Self {
             machine: Arc::new(Machine::new(options, homes)),
+            ended: false,
         };
         for (index, place) in places.into_iter().enumerate() {
             let processor = (!processors.is_empty()).then(|| processors[index % processors.len()]);
@@ -148,20 +149,16 @@ impl Runtime {
     /// gone.recv().unwrap();
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn shutdown(self, deadline: Instant) -> Shutdown {
+    pub fn shutdown(mut self, deadline: Instant) -> Shutdown {
         let shutdown = self.end(Time::at(deadline));
-        // It has ended; dropping would wait once more.
-        let machine = Arc::clone(&self.machine);
-        std::mem::forget(self);
-        drop(machine);
+        self.ended = true;
         shutdown
     }
 
     fn end(&self, deadline: Time) -> Shutdown {
         let machine = &self.machine;
         machine.stop();
-        let is_own = with_here(|here| here.is_some_and(|(own, _)| Arc::ptr_eq(own, machine)));
-        let gone = !is_own && machine.wait_until_gone(deadline);
+        let gone = self.own_worker().is_none() && machine.wait_until_gone(deadline);
         Shutdown {
             complete: gone,
             unfinished: if gone { 0 } else { machine.tasks() },
@@ -179,24 +176,27 @@ impl Runtime {
     }
 
     pub(crate) fn start_task(&self, spawn: Spawn) -> io::Result<Id> {
-        let own = with_here(|here| match here {
+        self.machine.start_task(spawn, self.own_worker())
+    }
+
+    /// Which of its workers the calling thread is, if it is one.
+    fn own_worker(&self) -> Option<usize> {
+        with_here(|here| match here {
             Some((machine, index)) if Arc::ptr_eq(machine, &self.machine) => Some(index),
             _ => None,
-        });
-        self.machine.start_task(spawn, own)
+        })
     }
 }
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        if fork::is_child() {
-            // The threads are the parent's.
+        // In a forked child the threads are the parent's.
+        if self.ended || fork::is_child() {
             return;
         }
-        let is_own = with_here(|here| here.is_some_and(|(own, _)| Arc::ptr_eq(own, &self.machine)));
         let timeout: Duration = self.machine.options.shutdown_timeout;
         let shutdown = self.end(Time::now().after(timeout));
-        if !shutdown.complete && !is_own {
+        if !shutdown.complete && self.own_worker().is_none() {
             eprintln!("netpoll: a runtime was dropped, and {shutdown}");
         }
     }

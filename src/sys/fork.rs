@@ -49,6 +49,10 @@ static RUNTIME: Mark = Mark::new();
 static THREADS: Mark = Mark::new();
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
+/// What a child is told that would need the threads it does not have.
+pub(crate) const REFUSAL: &str =
+    "this process was forked from one with a runtime: start the runtime after fork";
+
 /// Begins to watch for children of a process with a runtime. Called before the
 /// first epoll is made.
 pub(crate) fn watch() {

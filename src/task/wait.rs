@@ -228,7 +228,7 @@ fn is_unwinding(local: &Local, task: &Task) -> bool {
 #[inline]
 pub(crate) fn check_not_forked() {
     if fork::is_child() {
-        panic!("this process was forked from one with a runtime: start the runtime after fork");
+        panic!("{}", fork::REFUSAL);
     }
 }
 
