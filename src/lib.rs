@@ -137,5 +137,7 @@ mod task;
 pub mod thread;
 
 pub use sched::{Builder, Doing, Metrics, Runtime, Shutdown, Stuck, TaskReport, blocking};
+#[cfg(feature = "backtrace")]
+pub use stack::trace::{Backtrace, BacktraceFrame};
 pub use sys::epoll;
 pub use thread::block_on;

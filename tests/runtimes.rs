@@ -134,6 +134,72 @@ fn without_a_monitor_nobody_watches() {
     assert_eq!(runtime.metrics().stuck, 0);
 }
 
+/// Connections that one task has dialled, and used once, are used from all workers from
+/// then on: what they wait for comes to the worker that waits.
+#[test]
+fn sixteen_dialled_connections_cause_no_wakeups_between_workers() {
+    const CONNECTIONS: usize = 16;
+    const REQUESTS: usize = 500;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        for stream in listener.incoming().take(CONNECTIONS) {
+            let mut stream = stream.unwrap();
+            std::thread::spawn(move || {
+                let mut byte = [0];
+                while let Ok(1) = stream.read(&mut byte) {
+                    stream.write_all(&byte).unwrap();
+                }
+            });
+        }
+    });
+    fn exchange(stream: &mut TcpStream, byte: u8) {
+        stream.write_all(&[byte]).unwrap();
+        let mut reply = [0];
+        stream.read_exact(&mut reply).unwrap();
+        assert_eq!(reply, [byte]);
+    }
+    let runtime = runtime(4);
+    // Until all have been used often enough to be followed.
+    let step = Arc::new(std::sync::Barrier::new(CONNECTIONS + 1));
+    let pool = runtime.spawn(move || {
+        let dial = |byte| {
+            let mut stream = TcpStream::connect(address).unwrap();
+            exchange(&mut stream, byte);
+            stream
+        };
+        (0..CONNECTIONS as u8).map(dial).collect::<Vec<_>>()
+    });
+    let users = pool.join().unwrap().into_iter().map(|mut stream| {
+        let step = Arc::clone(&step);
+        runtime.spawn(move || {
+            let worker = std::thread::current().id();
+            for request in 0..REQUESTS {
+                if request == 20 {
+                    let step = Arc::clone(&step);
+                    netpoll::blocking(move || step.wait());
+                }
+                exchange(&mut stream, request as u8);
+            }
+            worker
+        })
+    });
+    let users: Vec<_> = users.collect();
+    step.wait();
+    let before = runtime.metrics().remote_wakeups;
+    let workers: std::collections::HashSet<_> =
+        users.into_iter().map(|user| user.join().unwrap()).collect();
+    let woken = runtime.metrics().remote_wakeups - before;
+    assert!(workers.len() > 1, "one worker has them all");
+    // Sixteen that the barrier lets go, and few that come along with them.
+    let requests = CONNECTIONS * (REQUESTS - 20);
+    assert!(
+        woken < requests as u64 / 50,
+        "{woken} wake-ups between workers in {requests} requests"
+    );
+    server.join().unwrap();
+}
+
 /// A stream that is first waited on by one worker, then served by another for long:
 /// its events come to the second before long.
 #[test]
@@ -163,12 +229,12 @@ fn a_registration_follows_the_worker_that_uses_it() {
         }
     };
     rounds(20);
-    let before = reader.metrics().rings + user.metrics().rings;
+    let before = reader.metrics().remote_wakeups + user.metrics().remote_wakeups;
     rounds(1000);
-    let rings = reader.metrics().rings + user.metrics().rings - before;
+    let woken = reader.metrics().remote_wakeups + user.metrics().remote_wakeups - before;
     assert!(
-        rings < 50,
-        "{rings} wake-ups between workers in 1000 requests"
+        woken < 50,
+        "{woken} wake-ups between workers in 1000 requests"
     );
     drop(client);
     echo.join().unwrap();

@@ -28,6 +28,8 @@ pub struct Builder {
     thread_name: Option<String>,
     pinned: bool,
     unmonitored: bool,
+    #[cfg(feature = "backtrace")]
+    stuck_backtraces: bool,
     shutdown_timeout: Option<Duration>,
     hooks: Hooks,
 }
@@ -40,6 +42,8 @@ pub(super) struct Options {
     pub(super) thread_name: String,
     pub(super) pinned: bool,
     pub(super) monitored: bool,
+    #[cfg(feature = "backtrace")]
+    pub(super) stuck_backtraces: bool,
     pub(super) shutdown_timeout: Duration,
     pub(super) hooks: Hooks,
 }
@@ -128,6 +132,43 @@ impl Builder {
     #[must_use]
     pub fn on_stuck(mut self, hook: impl Fn(&Stuck) + Send + Sync + 'static) -> Self {
         self.hooks.on_stuck = Some(Arc::new(hook));
+        self
+    }
+
+    /// Whether what the monitor says of a stuck worker tells in which function its task
+    /// is, and who called that; see [`Stuck::backtrace`]. It does not unless this says so.
+    ///
+    /// Needs the feature `backtrace`. The monitor sends the worker's thread a SIGURG,
+    /// whose handler copies registers and stack; the rest happens on the monitor's
+    /// thread. The handler is installed for the whole process, passes on what it did
+    /// not ask for, and stays. A system call that the task waits in may end with
+    /// `EINTR` where the kernel does not restart it (`signal(7)` lists which).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::time::Duration;
+    ///
+    /// let (tell, told) = mpsc::channel();
+    /// let runtime = netpoll::Builder::new()
+    ///     .workers(1)
+    ///     .stuck_backtraces(true)
+    ///     .on_stuck(move |stuck| drop(tell.send(stuck.clone())))
+    ///     .build()?;
+    /// let task = runtime.spawn(|| std::thread::sleep(Duration::from_secs(1)));
+    /// let stuck = told.recv().unwrap();
+    /// if let Some(backtrace) = &stuck.backtrace {
+    ///     println!("{stuck}");
+    ///     assert!(!backtrace.frames().is_empty());
+    /// }
+    /// task.join().unwrap();
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[cfg(feature = "backtrace")]
+    #[must_use]
+    pub fn stuck_backtraces(mut self, wanted: bool) -> Self {
+        self.stuck_backtraces = wanted;
         self
     }
 
@@ -238,6 +279,8 @@ impl Builder {
             thread_name: self.thread_name.unwrap_or_else(|| "netpoll".into()),
             pinned: self.pinned,
             monitored: !self.unmonitored,
+            #[cfg(feature = "backtrace")]
+            stuck_backtraces: self.stuck_backtraces,
             shutdown_timeout: self.shutdown_timeout.unwrap_or(SHUTDOWN_TIMEOUT),
             hooks: self.hooks,
         })

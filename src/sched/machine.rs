@@ -215,6 +215,9 @@ impl Machine {
         Metrics {
             tasks: self.homes.iter().map(|home| home.load()).collect(),
             rings: self.homes.iter().map(|home| home.activity().rings).sum(),
+            remote_wakeups: (self.homes.iter())
+                .map(|home| home.activity().woken_remotely)
+                .sum(),
             stuck: self.monitor.found(),
             parked_unwinding: task::parked_unwinding(),
         }

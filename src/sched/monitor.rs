@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 
 use super::machine::Machine;
 use super::report::TaskReport;
+#[cfg(feature = "backtrace")]
+use crate::stack::trace::{self, Backtrace};
 use crate::task::Home;
 
 /// How often the monitor looks.
@@ -44,6 +46,10 @@ pub struct Stuck {
     pub held: Duration,
     /// What its thread does: it computes, or it waits in a system call.
     pub thread_is: Doing,
+    /// Where the task is, if [`Builder::stuck_backtraces`](crate::Builder::stuck_backtraces)
+    /// asks for it, the thread answered in time, and it still ran the same task.
+    #[cfg(feature = "backtrace")]
+    pub backtrace: Option<Backtrace>,
 }
 
 /// What a stuck worker's thread does.
@@ -69,7 +75,12 @@ impl fmt::Display for Stuck {
             Doing::Running => f.write_str("computes"),
             Doing::InSystemCall(number) => write!(f, "waits in system call {number}"),
             Doing::Unknown => f.write_str("is busy"),
+        }?;
+        #[cfg(feature = "backtrace")]
+        if let Some(backtrace) = &self.backtrace {
+            write!(f, "\n{backtrace}")?;
         }
+        Ok(())
     }
 }
 
@@ -176,11 +187,19 @@ impl Monitor {
         if !first && !speaks {
             return;
         }
+        let thread = machine.thread_of(worker);
+        #[cfg(feature = "backtrace")]
+        let backtrace = (machine.options.stuck_backtraces)
+            .then(|| same_task(home, || trace::of_thread(thread?)))
+            .flatten()
+            .map(trace::Addresses::resolve);
         let stuck = Stuck {
             worker,
             task: home.current_task().map(TaskReport::new),
             held,
-            thread_is: machine.thread_of(worker).map_or(Doing::Unknown, doing),
+            thread_is: thread.map_or(Doing::Unknown, doing),
+            #[cfg(feature = "backtrace")]
+            backtrace,
         };
         if first && machine.hooks().wants_stuck() {
             machine.hooks().stuck(&stuck);
@@ -234,6 +253,14 @@ impl Seen {
             Found::Turning
         }
     }
+}
+
+/// What was found out, if the worker ran one task all the while.
+#[cfg(feature = "backtrace")]
+fn same_task<T>(home: &Home, find_out: impl FnOnce() -> Option<T>) -> Option<T> {
+    let runs = || (home.activity().turns, home.current_slot());
+    let before = runs();
+    find_out().filter(|_| runs() == before)
 }
 
 /// What a thread of this process does, by its number.

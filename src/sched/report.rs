@@ -81,6 +81,8 @@ pub struct Metrics {
     pub tasks: Vec<u64>,
     /// How often a worker that slept was woken by another thread.
     pub rings: u64,
+    /// How often a task was woken by a thread other than its worker, asleep or not.
+    pub remote_wakeups: u64,
     /// How often a worker was found stuck by the monitor.
     pub stuck: u64,
     /// How often a task of the process, of this runtime or another, has parked in a

@@ -86,6 +86,10 @@ impl Runtime {
                 machine.as_worker(index, || place.work(Arc::clone(machine), index, processor));
             })?;
         }
+        #[cfg(feature = "backtrace")]
+        if runtime.machine.options.stuck_backtraces {
+            crate::stack::trace::install();
+        }
         if runtime.machine.options.monitored {
             let machine = Arc::clone(&runtime.machine);
             std::thread::Builder::new()

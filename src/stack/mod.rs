@@ -27,12 +27,15 @@
 //! | `permit` | the right to one more stack, where guards cost mappings |
 //! | `report` | the line that an overflow prints |
 //! | `overflow` | the signal handler that prints it |
+//! | `handler` | installing signal handlers, and passing on |
 //! | `alternate` | the stack that a signal handler runs on |
+//! | `trace` | where a task is, asked from another thread |
 
 mod alternate;
 mod budget;
 mod class;
 mod guard;
+mod handler;
 mod overflow;
 mod permit;
 mod pool;
@@ -47,6 +50,8 @@ mod slab;
 mod stack;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "backtrace")]
+pub(crate) mod trace;
 
 pub(crate) use alternate::ensure_alternate_stack;
 pub(crate) use overflow::install as install_overflow_report;

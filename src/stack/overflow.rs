@@ -24,7 +24,7 @@ use std::ptr;
 use std::sync::OnceLock;
 
 use super::report::{Line, TaskName};
-use super::slab;
+use super::{handler, slab};
 
 /// A guard faults as SIGSEGV on Linux. SIGBUS is what std handles as well.
 const SIGNALS: [libc::c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
@@ -46,21 +46,13 @@ pub(crate) fn install(describe: fn() -> Option<TaskName>) {
         return;
     }
     for (signal, before) in SIGNALS.into_iter().zip(&BEFORE) {
-        // SAFETY: all bytes zero are a valid sigaction, the default one.
-        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-        // SAFETY: both pointers are null or valid for a sigaction, and the
-        // handler stays for ever.
-        unsafe { libc::sigaction(signal, ptr::null(), &mut action) };
+        let action = handler::current(signal);
         // Before the handler is there, so that it always finds it.
         let _first = before.set(action);
 
-        // The mask and SA_NODEFER are the previous handler's: when it is
-        // called from here it finds what it asked for.
-        action.sa_flags &= libc::SA_NODEFER | libc::SA_RESTART;
-        action.sa_flags |= libc::SA_SIGINFO | libc::SA_ONSTACK;
-        action.sa_sigaction = on_fault as *const () as libc::sighandler_t;
-        // SAFETY: as above; `on_fault` has the signature of SA_SIGINFO.
-        unsafe { libc::sigaction(signal, &action, ptr::null_mut()) };
+        // SA_NODEFER is the previous handler's, like the mask.
+        let flags = action.sa_flags & (libc::SA_NODEFER | libc::SA_RESTART);
+        handler::install(signal, &action, flags, on_fault);
     }
 }
 
@@ -104,28 +96,13 @@ fn pass_on(
     match before.sa_sigaction {
         libc::SIG_IGN if !is_fault => {}
         libc::SIG_DFL | libc::SIG_IGN => restore_default(signal, is_fault),
-        handler => {
+        _ => {
             if before.sa_flags & libc::SA_RESETHAND != 0 {
                 set_default(signal);
             }
-            if before.sa_flags & libc::SA_SIGINFO != 0 {
-                // SAFETY: a handler that was installed with SA_SIGINFO has
-                // this signature, and gets what the kernel gave us.
-                unsafe {
-                    let handler: extern "C" fn(
-                        libc::c_int,
-                        *mut libc::siginfo_t,
-                        *mut libc::c_void,
-                    ) = std::mem::transmute(handler);
-                    handler(signal, info, context);
-                }
-            } else {
-                // SAFETY: one that was installed without has this signature.
-                unsafe {
-                    let handler: extern "C" fn(libc::c_int) = std::mem::transmute(handler);
-                    handler(signal);
-                }
-            }
+            // SAFETY: these are what the kernel gave the handler that calls this, and
+            // `before` is what it reported.
+            unsafe { handler::call(before, signal, info, context) };
         }
     }
 }

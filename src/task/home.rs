@@ -56,6 +56,8 @@ pub(crate) struct Home {
     held_in: AtomicU32,
     /// How often the worker was rung for.
     rings: AtomicU64,
+    /// How many of its tasks other threads have woken. Written by the worker alone.
+    woken_remotely: AtomicU64,
     /// What only the worker itself touches.
     pub(super) local: OwnerCell<Local>,
 }
@@ -74,6 +76,8 @@ pub(crate) struct Activity {
     pub(crate) turns: u32,
     /// How often it was rung for.
     pub(crate) rings: u64,
+    /// How many of its tasks other threads have woken.
+    pub(crate) woken_remotely: u64,
 }
 
 /// The right to be the worker of a home. There is one for each.
@@ -108,6 +112,7 @@ impl Slot for Home {
             held_in: AtomicU32::new(NOT_HELD),
             current: AtomicU32::new(NOBODY),
             rings: AtomicU64::new(0),
+            woken_remotely: AtomicU64::new(0),
             came: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             local: OwnerCell::new(Local::new()),
@@ -125,6 +130,7 @@ impl Home {
         home.ended.store(0, Ordering::Relaxed);
         home.moved_in.store(0, Ordering::Relaxed);
         home.rings.store(0, Ordering::Relaxed);
+        home.woken_remotely.store(0, Ordering::Relaxed);
         home.turns.store(0, Ordering::Relaxed);
         home.held_in.store(NOT_HELD, Ordering::Relaxed);
         home.current.store(NOBODY, Ordering::Relaxed);
@@ -243,6 +249,7 @@ impl Home {
             asleep: self.is_asleep(),
             turns: self.turns.load(Ordering::Relaxed),
             rings: self.rings.load(Ordering::Relaxed),
+            woken_remotely: self.woken_remotely.load(Ordering::Relaxed),
         }
     }
 
@@ -255,6 +262,12 @@ impl Home {
     /// Whether the worker has not come around since that was noted.
     pub(super) fn is_held(&self) -> bool {
         self.held_in.load(Ordering::Relaxed) == self.turns.load(Ordering::Relaxed)
+    }
+
+    /// The slot of the task that the worker runs.
+    #[cfg(feature = "backtrace")]
+    pub(crate) fn current_slot(&self) -> u32 {
+        self.current.load(Ordering::Relaxed)
     }
 
     /// The task that the worker runs.
@@ -313,9 +326,14 @@ impl Home {
     /// The tasks in the inbox, first come first. Worker only.
     pub(super) fn take_inbox(&self, each: impl FnMut(&'static Task)) {
         let mut each = each;
+        let mut woken = self.woken_remotely.load(Ordering::Relaxed);
         self.inbox.take(
             |index| &TASKS.get(index).link,
-            |index| each(TASKS.get(index)),
+            |index| {
+                woken += 1;
+                each(TASKS.get(index));
+            },
         );
+        self.woken_remotely.store(woken, Ordering::Relaxed);
     }
 }
