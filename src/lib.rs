@@ -106,6 +106,7 @@
 //! | [`net`] | TCP, in the shape of [`std::net`]; timeouts and deadlines; names |
 //! | [`thread`] | tasks, in the shape of [`std::thread`]; scopes, parking |
 //! | [`thread_local!`](crate::thread_local) | values that each task has of its own |
+//! | [`time`] | moments and durations, as in [`std::time`] |
 //! | [`io`] | errors that std has no kind for |
 //! | [`blocking`] | closures that block, on threads of their own |
 //! | [`block_on`] | waiting for futures |
@@ -135,6 +136,7 @@ mod stack;
 mod sys;
 mod task;
 pub mod thread;
+pub mod time;
 
 pub use sched::{Builder, Doing, Metrics, Runtime, Shutdown, Stuck, TaskReport, blocking};
 #[cfg(feature = "backtrace")]

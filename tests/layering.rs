@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Each module at the root of the crate and its layer. A module imports from
 /// lower layers, and from its own folder.
-const LAYERS: [(&str, u32); 9] = [
+const LAYERS: [(&str, u32); 10] = [
     ("sys", 0),
     ("stack", 1),
     ("task", 2),
@@ -16,6 +16,7 @@ const LAYERS: [(&str, u32); 9] = [
     ("sched", 4),
     ("fd", 5),
     ("thread", 6),
+    ("time", 6),
     ("net", 7),
     ("io", 7),
 ];

@@ -428,3 +428,30 @@ fn a_caught_panic_is_over_while_another_task_unwinds() {
         unwinding.join().unwrap();
     });
 }
+
+/// As in std: nobody is there to take the panic.
+#[test]
+fn a_result_that_nobody_takes_and_that_panics_ends_the_process() {
+    struct Bad;
+    impl Drop for Bad {
+        fn drop(&mut self) {
+            panic!("in the destructor");
+        }
+    }
+    if common::is_child() {
+        let task = thread::spawn(|| Bad);
+        common::until("it has ended", || task.is_finished());
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(task)));
+        println!("it went on");
+        return;
+    }
+    let test = "a_result_that_nobody_takes_and_that_panics_ends_the_process";
+    let output = common::child(test, &[]);
+    assert!(!output.status.success());
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("it went on"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        errors.contains("the destructor of a task's result panicked"),
+        "{errors}"
+    );
+}

@@ -68,7 +68,8 @@ impl Builder {
         Self::default()
     }
 
-    /// Gives the task a name, which reports about it say.
+    /// Gives the task a name, which reports about it say. As in std, starting the task
+    /// panics if the name has a zero byte.
     pub fn name(mut self, name: String) -> Self {
         self.name = Some(name.into());
         self
@@ -130,6 +131,10 @@ impl Builder {
     }
 
     /// Starts a task with this body, which catches its own panics.
+    ///
+    /// # Panics
+    ///
+    /// If the name has a zero byte, as in std.
     #[track_caller]
     pub(super) fn start(
         self,
@@ -137,6 +142,10 @@ impl Builder {
         start: impl FnOnce(Spawn) -> io::Result<Id>,
     ) -> io::Result<Thread> {
         let name = self.name.clone();
+        assert!(
+            !name.as_ref().is_some_and(|name| name.contains('\0')),
+            "a task's name must not contain a zero byte"
+        );
         let id = start(Spawn {
             body,
             spawned_at: Location::caller(),

@@ -114,6 +114,12 @@ pub fn park_timeout(timeout: Duration) {
     task::park_until(Time::now().after(timeout));
 }
 
+/// Waits like [`park`], but no longer than this many milliseconds.
+#[deprecated = "use `thread::park_timeout`, as in std"]
+pub fn park_timeout_ms(milliseconds: u32) {
+    park_timeout(Duration::from_millis(milliseconds.into()));
+}
+
 impl fmt::Debug for Thread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Thread")

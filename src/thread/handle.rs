@@ -3,20 +3,53 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Thread;
+use super::{Thread, builder};
 use crate::task::Packet;
+
+/// A handle's share of what a task leaves behind.
+pub(super) struct Share<T>(Option<Arc<Packet<T>>>);
+
+impl<T> Share<T> {
+    pub(super) fn new(packet: Arc<Packet<T>>) -> Self {
+        Self(Some(packet))
+    }
+
+    pub(super) fn join(self) -> super::Result<T> {
+        self.packet().join()
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.packet().has_ended()
+    }
+
+    fn packet(&self) -> &Packet<T> {
+        self.0.as_ref().expect("it is there until the drop")
+    }
+}
+
+impl<T> Drop for Share<T> {
+    fn drop(&mut self) {
+        // Whether the result is dropped here or by the task is a matter of chance, so
+        // it is done alike.
+        builder::drop_result(self.0.take());
+    }
+}
 
 /// The right to wait for a task to end, in the shape of [`std::thread::JoinHandle`].
 ///
-/// When it is dropped, the task goes on by itself.
+/// When it is dropped, the task goes on by itself. As in std, a result that nobody
+/// takes and whose destructor panics ends the process.
 pub struct JoinHandle<T> {
-    packet: Arc<Packet<T>>,
+    share: Share<T>,
     thread: Thread,
 }
 
 impl<T> JoinHandle<T> {
     pub(super) fn new(packet: Arc<Packet<T>>, thread: Thread) -> Self {
-        Self { packet, thread }
+        Self {
+            share: Share::new(packet),
+            thread,
+        }
     }
 
     /// The task's handle, by which it can be unparked.
@@ -52,13 +85,13 @@ impl<T> JoinHandle<T> {
     /// assert_eq!(panic.downcast_ref::<&str>(), Some(&"oh no"));
     /// ```
     pub fn join(self) -> super::Result<T> {
-        self.packet.join()
+        self.share.join()
     }
 
     /// Whether the task has ended, so that [`join`](Self::join) will not wait.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.packet.has_ended()
+        self.share.is_finished()
     }
 }
 

@@ -17,12 +17,16 @@ mod sleep;
 
 pub use block_on::block_on;
 pub use builder::{Builder, spawn};
+#[expect(deprecated, reason = "std has them")]
+pub use current::park_timeout_ms;
 pub use current::{Thread, ThreadId, current, park, park_timeout};
 pub use handle::JoinHandle;
 pub use local::{AccessError, LocalKey};
 pub use scope::{Scope, ScopedJoinHandle, scope};
+#[expect(deprecated, reason = "std has it")]
+pub use sleep::sleep_ms;
 pub use sleep::{sleep, sleep_until};
-pub use std::thread::Result;
+pub use std::thread::{Result, available_parallelism};
 
 /// Lets the other tasks of the worker run, and comes back. On a thread that runs
 /// no task it yields to other threads, as in std.

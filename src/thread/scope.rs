@@ -37,8 +37,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::builder::{self, Builder};
+use super::handle::Share;
 use super::signal::Signal;
-use super::{Result, Thread};
+use super::{JoinHandle, Result, Thread};
 use crate::sched;
 use crate::task::{Packet, Reason, Wait, or_abort};
 
@@ -69,7 +70,7 @@ pub struct Scope<'scope, 'env: 'scope> {
 /// When it is dropped, the scope still waits for the task.
 pub struct ScopedJoinHandle<'scope, T> {
     /// There until the handle is dropped.
-    packet: Option<Arc<Packet<T>>>,
+    share: Share<T>,
     thread: Thread,
     data: Arc<Data>,
     scope: PhantomData<&'scope ()>,
@@ -233,25 +234,80 @@ impl Builder {
         };
         let body: Box<dyn FnOnce() + Send + 'scope> = Box::new(move || child.run());
         // SAFETY:
-        // - The types differ by their lifetime only.
         // - Whoever has the box runs it, drops it or leaks it. In the first two cases,
         //   what it borrows is used before its `Running` is dropped: `Child::run` sees
         //   to it, and the order of the fields of `Child`. In the third, it never is.
         // - The scope does not end before all its `Running` are dropped. This one was
         //   made while it had not ended: a reference to it is here, in its closure or
         //   in one of its tasks, which is counted itself.
-        let body = unsafe {
-            std::mem::transmute::<
-                Box<dyn FnOnce() + Send + 'scope>,
-                Box<dyn FnOnce() + Send + 'static>,
-            >(body)
-        };
+        let body = unsafe { pass_off(body) };
         Ok(ScopedJoinHandle {
-            packet: Some(packet),
+            share: Share::new(packet),
             thread: self.start(body, sched::spawn)?,
             data: Arc::clone(&scope.data),
             scope: PhantomData,
         })
+    }
+}
+
+/// Makes a closure that borrows look like one that does not.
+///
+/// # Safety
+///
+/// The closure, and what it holds, must not be used after the end of what it borrows.
+unsafe fn pass_off<'a>(body: Box<dyn FnOnce() + Send + 'a>) -> Box<dyn FnOnce() + Send> {
+    // SAFETY: the types differ by their lifetime only, and the caller sees to that.
+    unsafe {
+        std::mem::transmute::<Box<dyn FnOnce() + Send + 'a>, Box<dyn FnOnce() + Send + 'static>>(
+            body,
+        )
+    }
+}
+
+impl Builder {
+    /// Starts a task without asking how long what it borrows lives, in the shape of
+    /// [`std::thread::Builder::spawn_unchecked`]. [`scope`] is the way that the compiler
+    /// checks.
+    ///
+    /// Does not wait.
+    ///
+    /// # Safety
+    ///
+    /// The task must have ended, which [`JoinHandle::join`] shows, before anything that
+    /// its closure or its result borrows ends. A task never ends by itself: shutting
+    /// down its runtime does not stop it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`spawn`](Self::spawn).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::thread::Builder;
+    ///
+    /// let x = 1;
+    /// // SAFETY: the task is joined before the end of `x`.
+    /// let task = unsafe { Builder::new().spawn_unchecked(|| x + 1) }?;
+    /// assert_eq!(task.join().unwrap(), 2);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub unsafe fn spawn_unchecked<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send,
+        T: Send,
+    {
+        let packet = Arc::new(Packet::new());
+        let result = Arc::clone(&packet);
+        let f = Lent::new(f);
+        let body: Box<dyn FnOnce() + Send + '_> = Box::new(move || {
+            builder::leave(result, catch_unwind(AssertUnwindSafe(|| f.into_inner()())));
+        });
+        // SAFETY: the caller sees to it that the task, the last to use the closure,
+        // ends before what the closure borrows.
+        let body = unsafe { pass_off(body) };
+        Ok(JoinHandle::new(packet, self.start(body, sched::spawn)?))
     }
 }
 
@@ -370,7 +426,7 @@ impl<T> ScopedJoinHandle<'_, T> {
     /// });
     /// ```
     pub fn join(self) -> Result<T> {
-        let ended = self.packet().join();
+        let ended = self.share.join();
         if ended.is_err() {
             self.data.panics.fetch_sub(1, Ordering::Relaxed);
         }
@@ -380,19 +436,7 @@ impl<T> ScopedJoinHandle<'_, T> {
     /// Whether the task has ended, so that [`join`](Self::join) will not wait.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.packet().has_ended()
-    }
-
-    fn packet(&self) -> &Packet<T> {
-        self.packet.as_ref().expect("it is there until the drop")
-    }
-}
-
-impl<T> Drop for ScopedJoinHandle<'_, T> {
-    fn drop(&mut self) {
-        // Whether it is dropped here or by the task is a matter of chance, so it is
-        // done alike.
-        builder::drop_result(self.packet.take());
+        self.share.is_finished()
     }
 }
 

@@ -32,6 +32,14 @@ pub fn sleep_until(deadline: Instant) {
     sleep_to(Time::at(deadline));
 }
 
+/// Sleeps for this many milliseconds.
+///
+/// See [`sleep`].
+#[deprecated = "use `thread::sleep`, as in std"]
+pub fn sleep_ms(milliseconds: u32) {
+    sleep(Duration::from_millis(milliseconds.into()));
+}
+
 fn sleep_to(until: Time) {
     while !until.is_past() {
         // Nobody has this wait's waker.
