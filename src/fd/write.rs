@@ -1,6 +1,6 @@
 //! Operations of the writing direction: send, and waiting for a connection.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{Ordering, fence};
 
@@ -117,6 +117,18 @@ impl Fd {
             return Ok(Some(error));
         }
         Ok(self.take_deferred_for_reader().err())
+    }
+
+    /// Writes all of these, one after the other; see [`write`](Self::write).
+    pub(crate) fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let lengths = slices.iter().map(|slice| slice.len());
+        let length = lengths.fold(0, usize::saturating_add);
+        if length == 0 {
+            return Ok(0);
+        }
+        self.write_with(length, |fd, written| {
+            socket::send_vectored(fd, slices, written)
+        })
     }
 
     /// Writes all of `bytes`.

@@ -1,7 +1,7 @@
 //! `TcpStream`.
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
@@ -377,6 +377,18 @@ impl Read for &TcpStream {
         self.fd
             .read_with(ShortRead::Drains(all), |fd| socket::receive(fd, buffer))
     }
+
+    /// Reads what is there into one buffer after the other; waits if there is nothing.
+    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        if buffers.iter().all(|buffer| buffer.is_empty()) {
+            return Ok(0);
+        }
+        // Of many and large buffers only the first are filled, so a read that is
+        // shorter than all of them proves nothing.
+        self.fd.read_with(ShortRead::ProvesNothing, |fd| {
+            socket::receive_vectored(fd, buffers)
+        })
+    }
 }
 
 impl Write for &TcpStream {
@@ -384,6 +396,11 @@ impl Write for &TcpStream {
     /// deadline comes first, returns how much was written, and the next write fails.
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         self.fd.write(buffer)
+    }
+
+    /// Writes all of the buffers, one after the other; see [`write`](Write::write).
+    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.fd.write_vectored(buffers)
     }
 
     /// Does nothing: nothing is kept back.
@@ -396,11 +413,19 @@ impl Read for TcpStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         (&*self).read(buffer)
     }
+
+    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        (&*self).read_vectored(buffers)
+    }
 }
 
 impl Write for TcpStream {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         (&*self).write(buffer)
+    }
+
+    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&*self).write_vectored(buffers)
     }
 
     fn flush(&mut self) -> io::Result<()> {

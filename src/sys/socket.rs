@@ -5,13 +5,14 @@
 //! process, or a std type made from the descriptor, may change it. Streams are
 //! therefore left in blocking mode, which is what their next owner expects.
 
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 pub(crate) use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketFlags, SocketType, ipproto, sockopt,
+    AddressFamily, RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendFlags, SocketAddrAny,
+    SocketFlags, SocketType, ipproto, sockopt,
 };
 
 /// A call that would have to wait, was interrupted, or failed.
@@ -38,6 +39,21 @@ pub(crate) fn receive(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, Fa
     Ok(length)
 }
 
+/// Receives what is there, into one buffer after the other.
+pub(crate) fn receive_vectored(
+    fd: BorrowedFd<'_>,
+    buffers: &mut [IoSliceMut<'_>],
+) -> Result<usize, Fault> {
+    let most = buffers.len().min(MOST_SLICES);
+    let mut control = RecvAncillaryBuffer::default();
+    let flags = RecvFlags::DONTWAIT;
+    let received = rustix::net::recvmsg(fd, &mut buffers[..most], &mut control, flags)?;
+    Ok(received.bytes)
+}
+
+/// As many slices as the kernel takes at once.
+pub(crate) const MOST_SLICES: usize = 1024;
+
 /// Receives what is there and leaves it there.
 pub(crate) fn peek(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, Fault> {
     let (_, length) = rustix::net::recv(fd, buffer, RecvFlags::DONTWAIT | RecvFlags::PEEK)?;
@@ -49,6 +65,34 @@ pub(crate) fn send(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize, Fault> {
     Ok(rustix::net::send(
         fd,
         bytes,
+        SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
+    )?)
+}
+
+/// Sends as much of these slices as there is room for, from so many bytes on.
+pub(crate) fn send_vectored(
+    fd: BorrowedFd<'_>,
+    slices: &[IoSlice<'_>],
+    mut from: usize,
+) -> Result<usize, Fault> {
+    // Some at a time, so that those that are left need no memory of their own.
+    let mut rest = [IoSlice::new(&[]); 16];
+    let mut count = 0;
+    for slice in slices {
+        if from >= slice.len() {
+            from -= slice.len();
+        } else if count < rest.len() {
+            rest[count] = IoSlice::new(&slice[from..]);
+            count += 1;
+            from = 0;
+        } else {
+            break;
+        }
+    }
+    Ok(rustix::net::sendmsg(
+        fd,
+        &rest[..count],
+        &mut SendAncillaryBuffer::default(),
         SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
     )?)
 }
