@@ -352,6 +352,9 @@ impl TcpStream {
 
     /// Whether operations return `WouldBlock` instead of waiting. Shared by clones.
     ///
+    /// Such operations never let other tasks run, so a loop of them has to say
+    /// [`yield_now`](crate::thread::yield_now).
+    ///
     /// # Errors
     ///
     /// None now; the signature is std's.
