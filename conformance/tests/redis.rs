@@ -144,9 +144,8 @@ fn serve<S: Read + Write>(mut stream: S) -> RedisResult<()> {
                 format!(":{}\r\n", removed.count()).into_bytes()
             }
             b"INCRBY" => {
-                let number = |bytes: &[u8]| -> i64 {
-                    std::str::from_utf8(bytes).unwrap().parse().unwrap()
-                };
+                let number =
+                    |bytes: &[u8]| -> i64 { std::str::from_utf8(bytes).unwrap().parse().unwrap() };
                 let sum = values.get(&key).map_or(0, |value| number(value)) + number(&request[2]);
                 values.insert(key, sum.to_string().into_bytes());
                 format!(":{sum}\r\n").into_bytes()
