@@ -14,4 +14,6 @@
 pub mod common;
 pub mod ends;
 pub mod pattern;
+pub mod ported;
+pub mod process;
 pub mod tls;

@@ -133,6 +133,16 @@ pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(default_provider())
 }
 
+/// For clients that trust these authorities, and show nothing.
+pub fn client(roots: Arc<RootCertStore>) -> Arc<ClientConfig> {
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Arc::new(config)
+}
+
 /// A server's end over any stream. Nothing is sent until it is used.
 pub fn serve<S: Read + Write>(
     config: &Arc<ServerConfig>,
