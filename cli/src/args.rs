@@ -34,6 +34,10 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Protocol {
     /// Send back what comes in, on a task for each connection.
+    ///
+    /// While something happens it shows, once a second: open connections, bytes and
+    /// requests a second, tasks, and resident memory. A request is what one read
+    /// brought and was sent back; the server knows of no other boundaries.
     Echo(ServeEcho),
 }
 

@@ -10,14 +10,20 @@
 //! | `args` | what the command line may say |
 //! | `console` | what the command says |
 //! | `failure` | errors that say what to do |
+//! | `signals` | Ctrl-C, once and twice |
+//! | `units` | figures for people |
+//! | `buffers` | big buffers for tasks that need one at the moment |
 //! | `serve/` | the servers |
 
 #![forbid(unsafe_code)]
 
 mod args;
+mod buffers;
 mod console;
 mod failure;
 mod serve;
+mod signals;
+mod units;
 
 use std::process::ExitCode;
 
