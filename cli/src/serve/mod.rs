@@ -111,7 +111,7 @@ pub(crate) fn echo(options: &ServeEcho, hints: Hints) -> Result<(), Failure> {
 
     server.pass_on_news();
     if acceptor.join().is_err() {
-        return Err(Failure::Acceptor);
+        return Err(Failure::Bug);
     }
     server.finish();
     Ok(())
