@@ -211,16 +211,17 @@ impl Connection {
                     self.tally.count_bytes(length as u64);
                     self.count_answers(received / size);
                 }
-                Err(error) if is_silence(&error) => {
-                    let waiting = self.window.oldest();
-                    if waiting.is_some_and(|flight| self.is_late(flight)) {
+                Err(error) if is_silence(&error) => match self.window.oldest() {
+                    Some(flight) if self.is_late(flight) => {
                         return Err(self.unanswered(received));
                     }
-                }
+                    // All was answered; it is the server that does not close.
+                    None if self.finished.load(Ordering::Acquire) => return Ok(()),
+                    _ => {}
+                },
                 Err(error) if is_deadline(&error) => {
                     return match self.window.oldest() {
                         Some(_) => Err(self.unanswered(received)),
-                        // All was answered; it is the server that does not close.
                         None => Ok(()),
                     };
                 }
@@ -257,17 +258,22 @@ impl Connection {
 
     /// Whether these are the bytes that have to come at this place.
     fn check(&self, received: u64, bytes: &[u8]) -> Result<(), Fault> {
-        let expected = self.window.begun() * self.load.plan.size - received;
-        let (due, surplus) = bytes.split_at(bytes.len().min(expected as usize));
-        if let Some(place) = Pattern::of(self.number).mismatch(received, due) {
-            let (offset, wrong) = (received + place as u64, &bytes[place..]);
+        let sent = self.window.begun() * self.load.plan.size;
+        let (due, surplus) = bytes.split_at(bytes.len().min((sent - received) as usize));
+        let damage = |offset, wrong| {
             let connections = self.load.plan.connections as usize;
-            let damage = Damage::of(self.number, connections, offset, wrong);
+            Damage::of(self.number, connections, offset, wrong)
+        };
+        if let Some(place) = Pattern::of(self.number).mismatch(received, due) {
+            let offset = received + place as u64;
+            let damage = damage(offset, &bytes[place..]);
             return Err(self.wrong(format!("byte {offset} is not the one sent: {damage}")));
         }
         if !surplus.is_empty() {
-            let end = received + due.len() as u64;
-            return Err(self.wrong(format!("more came back than the {end} bytes sent")));
+            let damage = damage(sent, surplus);
+            return Err(self.wrong(format!(
+                "more came back than the {sent} bytes sent: {damage}"
+            )));
         }
         Ok(())
     }
