@@ -17,7 +17,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use netpoll::net::TcpStream;
 use netpoll::thread::{self, Thread};
@@ -77,20 +77,18 @@ impl Connection {
         })
     }
 
-    /// Makes the writer look at the course of things. Any thread may call it.
-    pub(super) fn rouse(&self) {
+    /// Makes the writer look at the course of things. For tasks of the same worker: in
+    /// between two threads, it might just miss a writer that starts at the moment.
+    fn rouse(&self) {
         if let Some(writer) = self.writer.get() {
             writer.unpark();
         }
     }
 
-    /// Lets the connection go on for so long at most.
-    pub(super) fn end_within(&self, length: Duration) {
+    /// Lets the connection go on until then at most.
+    pub(super) fn set_deadline(&self, deadline: Instant) {
         // A stream never refuses a deadline.
-        let _ = self
-            .stream
-            .set_deadline(std::time::Instant::now().checked_add(length));
-        self.rouse();
+        let _ = self.stream.set_deadline(Some(deadline));
     }
 
     /// The writing task.
@@ -186,14 +184,12 @@ impl Connection {
 
     /// The reading task.
     pub(super) fn read(&self) {
+        let _leaving = Leaving(self);
         if let Err(fault) = self.read_answers() {
             self.load.faults.note(fault);
-            // The writer may wait for the socket, or for room.
+            // The writer may wait for the socket.
             self.stream.close();
         }
-        self.ended.store(true, Ordering::Release);
-        self.rouse();
-        self.load.course.leave();
     }
 
     fn read_answers(&self) -> Result<(), Fault> {
@@ -320,6 +316,18 @@ impl Connection {
             kind,
             detail: format!("connection {}: {}", self.number, what.as_ref()),
         }
+    }
+}
+
+/// The end of the reader, also if it panics: nobody shall wait for it for ever.
+struct Leaving<'a>(&'a Connection);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.ended.store(true, Ordering::Release);
+        // The writer may wait for room.
+        self.0.rouse();
+        self.0.load.course.leave();
     }
 }
 

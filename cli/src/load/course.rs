@@ -72,6 +72,12 @@ impl Course {
         self.end
     }
 
+    /// The same, once it has begun, as the main thread's clock has it.
+    pub(super) fn end_of_clock(&self) -> Option<Instant> {
+        let end = Duration::from_nanos(self.end?);
+        self.start.get()?.checked_add(end)
+    }
+
     /// Whether a request that is due then is measured.
     pub(super) fn measures(&self, due: u64) -> bool {
         due >= self.warm_up

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use netpoll::Runtime;
 use netpoll::net::TcpStream;
@@ -26,7 +27,8 @@ pub(super) struct Crew {
 
 struct Member {
     connection: Arc<Connection>,
-    tasks: [JoinHandle<()>; 2],
+    writer: JoinHandle<()>,
+    reader: JoinHandle<()>,
 }
 
 impl Crew {
@@ -75,23 +77,26 @@ impl Crew {
     /// Starts the load.
     pub(super) fn begin(&self) {
         self.load.course.begin();
-        self.members
-            .iter()
-            .for_each(|member| member.connection.rouse());
+        for member in &self.members {
+            member.writer.thread().unpark();
+        }
     }
 
     /// No more requests; what is outstanding may still be answered for a while.
     pub(super) fn end(&self) {
         self.load.course.stop();
+        let deadline = Instant::now() + self.load.plan.timeout;
         for member in &self.members {
-            member.connection.end_within(self.load.plan.timeout);
+            member.connection.set_deadline(deadline);
+            member.writer.thread().unpark();
         }
     }
 
     /// Waits for all tasks, which have come to their end.
     pub(super) fn dismiss(self) -> Result<Vec<Arc<Tally>>, Failure> {
-        for task in self.members.into_iter().flat_map(|member| member.tasks) {
-            task.join().map_err(|_| Failure::Bug)?;
+        for Member { writer, reader, .. } in self.members {
+            writer.join().map_err(|_| Failure::Bug)?;
+            reader.join().map_err(|_| Failure::Bug)?;
         }
         Ok(self.tallies)
     }
@@ -101,10 +106,10 @@ impl Member {
     fn start(connection: Connection, runtime: &Runtime) -> io::Result<Self> {
         let connection = Arc::new(connection);
         let (writing, reading) = (Arc::clone(&connection), Arc::clone(&connection));
-        let tasks = [
-            Builder::new().spawn_on(runtime, move || writing.write())?,
-            Builder::new().spawn_on(runtime, move || reading.read())?,
-        ];
-        Ok(Self { connection, tasks })
+        Ok(Self {
+            connection,
+            writer: Builder::new().spawn_on(runtime, move || writing.write())?,
+            reader: Builder::new().spawn_on(runtime, move || reading.read())?,
+        })
     }
 }

@@ -80,6 +80,7 @@ pub(super) fn open(
         .collect::<io::Result<_>>()
         .map_err(|error| Failure::Start("a task", error))?;
     watch.wait(
+        None,
         || watch.is_interrupted() || ramp.dialling.load(Ordering::Acquire) == 0,
         || progress.connecting(ramp.standing.load(Ordering::Relaxed), ramp.wanted),
     );
@@ -114,7 +115,11 @@ fn find(
     Builder::new()
         .spawn_on(runtime, task)
         .map_err(|error| Failure::Start("a task", error))?;
-    watch.wait(|| watch.is_interrupted() || lock(&found).is_some(), || ());
+    watch.wait(
+        None,
+        || watch.is_interrupted() || lock(&found).is_some(),
+        || (),
+    );
     match lock(&found).take() {
         None => Err(Failure::Interrupted),
         Some(found) => found.map_err(|error| Failure::Resolve(plan.target.clone(), error)),

@@ -141,7 +141,8 @@ impl Load {
         let course = &self.course;
         progress.begin();
         watch.wait(
-            || course.open() == 0 || watch.is_interrupted() || course.is_over(course.now()),
+            course.end_of_clock(),
+            || course.open() == 0 || watch.is_interrupted(),
             || progress.running(&self.standing(crew, None)),
         );
         let now = course.now();
@@ -154,6 +155,7 @@ impl Load {
             ));
         }
         watch.wait(
+            None,
             || course.open() == 0,
             || progress.running(&self.standing(crew, Some(Stage::LastAnswers))),
         );

@@ -3,6 +3,7 @@
 //! On stderr, so that stdout has the figures and nothing else.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -14,7 +15,7 @@ use crate::units::{many, size};
 #[derive(Debug)]
 pub(super) struct Progress {
     view: View,
-    shown: std::sync::Mutex<Shown>,
+    shown: Mutex<Shown>,
 }
 
 #[derive(Debug)]
@@ -68,7 +69,7 @@ impl Progress {
         };
         Self {
             view,
-            shown: std::sync::Mutex::new(shown),
+            shown: Mutex::new(shown),
         }
     }
 
@@ -80,6 +81,9 @@ impl Progress {
     /// The load begins now.
     pub(super) fn begin(&self) {
         self.shown().at = Instant::now();
+        if let View::Bar(bar) = &self.view {
+            bar.set_message("started");
+        }
     }
 
     pub(super) fn running(&self, standing: &Standing) {
@@ -145,9 +149,7 @@ impl Progress {
         }
     }
 
-    fn shown(&self) -> std::sync::MutexGuard<'_, Shown> {
-        self.shown
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -39,17 +39,26 @@ impl Watch {
         self.interrupted.load(Ordering::Acquire)
     }
 
-    /// Waits until it is done, and calls `tick` every second meanwhile. Who gets it
-    /// done has to [ring](Self::ring).
-    pub(super) fn wait(&self, done: impl Fn() -> bool, mut tick: impl FnMut()) {
+    /// Waits until it is done, or until then, and calls `tick` every second meanwhile.
+    /// Who gets it done has to [ring](Self::ring).
+    pub(super) fn wait(
+        &self,
+        until: Option<Instant>,
+        done: impl Fn() -> bool,
+        mut tick: impl FnMut(),
+    ) {
         let mut next = Instant::now() + TICK;
         while !done() {
             let now = Instant::now();
+            if until.is_some_and(|until| now >= until) {
+                return;
+            }
             if now >= next {
                 tick();
                 next += TICK;
             } else {
-                thread::park_timeout(next - now);
+                let soonest = until.map_or(next, |until| until.min(next));
+                thread::park_timeout(soonest - now);
             }
         }
     }
