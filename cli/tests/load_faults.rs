@@ -14,7 +14,7 @@ use support::faulty::{read_all, serve, serve_changed};
 use support::load::load_json;
 use support::with_workers;
 
-/// Loads it with five connections: half a second, unless an option says otherwise.
+/// Loads it with five connections: for a second, unless an option says otherwise.
 fn load(address: SocketAddr, workers: &str, options: &[&str]) -> Value {
     let address = address.to_string();
     let mut arguments = vec![&address[..], "--connections=5", "--workers", workers];
@@ -23,7 +23,7 @@ fn load(address: SocketAddr, workers: &str, options: &[&str]) -> Value {
         .iter()
         .any(|option| ends.iter().any(|end| option.starts_with(end)))
     {
-        arguments.push("--duration=0.5");
+        arguments.push("--duration=1");
     }
     load_json(&[&arguments, options].concat())
 }
@@ -214,13 +214,20 @@ fn a_server_that_never_answers_is_given_up() {
                 thread::park();
             })
         };
-        // While it runs, and at its end.
-        for end in ["--duration=600", "--duration=0.2", "--requests=3"] {
-            let options = ["--timeout=0.5", end];
-            let figures = load(silent(), workers, &options);
-            let sent = figures["sent"].as_u64().unwrap();
-            assert_eq!(sent, if end == "--requests=3" { 3 } else { 5 });
-            assert_failed(&figures, "unanswered", sent, "none within 0.5 s");
+        // While it runs, when its requests are used up, and at its end.
+        for (end, timeout, sent) in [
+            ("--duration=600", "0.5", 5),
+            ("--requests=3", "0.5", 3),
+            ("--duration=2", "4", 5),
+        ] {
+            let figures = load(silent(), workers, &[end, "--timeout", timeout]);
+            assert_failed(
+                &figures,
+                "unanswered",
+                sent,
+                &format!("none within {timeout} s"),
+            );
+            assert_eq!(figures["sent"], sent);
             assert_eq!(figures["unanswered"], sent);
             assert_eq!(figures["requests"], 0);
             assert_eq!(figures["latency_ns"], Value::Null);
@@ -231,23 +238,19 @@ fn a_server_that_never_answers_is_given_up() {
 #[test]
 fn a_server_that_takes_nothing_is_given_up() {
     with_workers(|workers| {
+        let address = serve(|_, stream| {
+            thread::park();
+            drop(stream);
+        });
         // More than all buffers on the way hold, so that the writer waits, too.
-        let address = serve(|_, stream| {
-            thread::park();
-            drop(stream);
-        });
-        let figures = load(
-            address,
-            workers,
-            &["--size=64M", "--timeout=1", "--duration=600"],
-        );
-        assert_failed(&figures, "unanswered", 5, "after 0 bytes");
-        let address = serve(|_, stream| {
-            thread::park();
-            drop(stream);
-        });
-        let figures = load(address, workers, &["--size=64M", "--timeout=1"]);
-        assert_failed(&figures, "unanswered", 5, "after 0 bytes");
+        for options in [
+            ["--duration=600", "--timeout=1"],
+            ["--duration=4", "--timeout=6"],
+        ] {
+            let options = [&options[..], &["--size=64M"]].concat();
+            let figures = load(address, workers, &options);
+            assert_failed(&figures, "unanswered", 5, "after 0 bytes");
+        }
     });
 }
 
@@ -281,7 +284,7 @@ fn answers_after_the_last_request_are_counted() {
             let bytes = read_all(&mut stream);
             let _ = stream.write_all(&bytes);
         });
-        let figures = load(address, workers, &["--in-flight=8"]);
+        let figures = load(address, workers, &["--in-flight=8", "--duration=2"]);
         assert_eq!(figures["ok"], true, "{figures:#}");
         assert_eq!(figures["requests"], 5 * 8);
         assert_eq!(figures["unanswered"], 0);
