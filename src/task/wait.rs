@@ -53,6 +53,14 @@ pub(crate) enum Reason {
     Join,
     /// Another task calls `unpark`.
     Park,
+    /// Another task lets go of a lock.
+    Lock,
+    /// Another task notifies a condition variable, or comes to a barrier.
+    Condition,
+    /// Another task has initialized something.
+    Once,
+    /// Another task sends, or receives.
+    Channel,
 }
 
 impl Reason {
@@ -108,7 +116,7 @@ impl Wait {
     pub(crate) fn begin(reason: Reason) -> Self {
         check_not_forked();
         let sleeper = match local::current() {
-            Some((local, task)) if reason.is_outside() && is_unwinding(local, task) => {
+            Some((_, task)) if reason.is_outside() && unwinds(task) => {
                 Sleeper::Thread(Seat::of_thread(), Some(BLOCK_MOST))
             }
             Some((local, task)) => {
@@ -195,12 +203,12 @@ fn park_task(
         local.set_deadline(task, deadline);
     }
     if task.word.park() {
-        if is_unwinding(local, task) {
+        if unwinds(task) {
             PARKED_UNWINDING.fetch_add(1, Ordering::Relaxed);
         }
         // SAFETY: this runs on the task's stack, and `park` has made sure that the
         // waker that ends the wait delivers the task.
-        unsafe { switch_away(local, task) };
+        unsafe { switch_away(task) };
     }
     own.deadline.set(Time::NEVER);
     own.cancellable.set(false);
@@ -209,18 +217,22 @@ fn park_task(
         .expect("a task that was delivered was woken")
 }
 
+/// Whether the calling task, and not another one of its worker, is unwinding; on any
+/// other thread, whether the thread is.
+#[inline]
+pub(crate) fn is_unwinding() -> bool {
+    std::thread::panicking() && local::current().is_none_or(|(_, task)| unwinds(task))
+}
+
 /// Whether this task, and not another one of its worker, is unwinding.
 ///
-/// `panicking` speaks of the thread. It is about this task if it was not so when
-/// the task was last resumed, or if no other task has parked while it was so. Where
-/// both are otherwise, nobody can tell, and the answer is no: a task that is taken
-/// for unwinding blocks its worker.
-fn is_unwinding(local: &Local, task: &Task) -> bool {
-    std::thread::panicking() && {
-        // SAFETY: the callers pass the current task.
-        let own = unsafe { task.own() };
-        !own.resumed_among_panics.get() || !local.has_parked_among_panics()
-    }
+/// `panicking` speaks of the thread. It is about this task unless others were
+/// unwinding when the task was last resumed: then it was so already, and nobody can
+/// tell whether the task has begun to since. The answer is no: a task that is taken
+/// for unwinding blocks its worker, and poisons its locks.
+fn unwinds(task: &Task) -> bool {
+    // SAFETY: the callers pass the current task.
+    std::thread::panicking() && !unsafe { task.own() }.others_unwinding.get()
 }
 
 /// A forked child has none of the threads that would wake it, and shares its
@@ -255,24 +267,20 @@ pub(crate) fn yield_now() {
 fn give_way(local: &Local, task: &'static Task) {
     local.push(task);
     // SAFETY: this runs on the task's stack, and the task is in its worker's queue.
-    unsafe { switch_away(local, task) };
+    unsafe { switch_away(task) };
 }
 
-/// Leaves the stack, and sees to it that other tasks of the worker, who see
-/// `panicking` if this one is unwinding, are not taken for it.
+/// Leaves the stack, and notes whether the task is unwinding: other tasks of the
+/// worker, who see `panicking` then, are not taken for it.
 ///
 /// # Safety
 ///
 /// As for `Task::switch`.
-unsafe fn switch_away(local: &Local, task: &'static Task) {
-    let among_panics = std::thread::panicking();
-    if among_panics {
-        local.parked_among_panics(1);
-    }
-    // SAFETY: the caller promises what it asks for.
-    unsafe { task.switch() };
-    if among_panics {
-        local.parked_among_panics(-1);
+unsafe fn switch_away(task: &'static Task) {
+    // SAFETY: the caller promises what both ask for.
+    unsafe {
+        task.own().unwinding.set(unwinds(task));
+        task.switch();
     }
 }
 
@@ -288,7 +296,7 @@ pub(crate) fn spend() {
     let own = unsafe { task.own() };
     match own.budget.get() {
         0 => {
-            if own.no_park.get() == 0 && !is_unwinding(local, task) {
+            if own.no_park.get() == 0 && !unwinds(task) {
                 give_way(local, task);
             } else {
                 own.budget.set(BUDGET);
