@@ -31,6 +31,8 @@ pub(crate) struct Local {
     starved: RefCell<Vec<&'static Task>>,
     /// Whether waits that can fail are not to begin any more.
     pub(super) cancelled: Cell<bool>,
+    /// How many tasks have parked here while somebody was unwinding.
+    among_panics: Cell<u32>,
     pub(super) care: Care,
 }
 
@@ -99,6 +101,7 @@ impl Local {
             tasks: RefCell::new(Vec::new()),
             starved: RefCell::new(Vec::new()),
             cancelled: Cell::new(false),
+            among_panics: Cell::new(0),
             care: Care::new(),
         }
     }
@@ -117,6 +120,16 @@ impl Local {
             .borrow_mut()
             .as_mut()
             .expect("a worker has a pool of stacks"))
+    }
+
+    /// Counts tasks that park, or come back, while somebody is unwinding.
+    pub(super) fn parked_among_panics(&self, change: i32) {
+        let count = self.among_panics.get().wrapping_add_signed(change);
+        self.among_panics.set(count);
+    }
+
+    pub(super) fn has_parked_among_panics(&self) -> bool {
+        self.among_panics.get() != 0
     }
 
     pub(super) fn is_cancelled(&self) -> bool {

@@ -74,10 +74,10 @@ pub(super) struct Own {
     pub(super) no_park: Cell<u32>,
     /// Whether the present wait ends when the worker's tasks are cancelled.
     pub(super) cancellable: Cell<bool>,
+    /// Whether somebody on this thread was unwinding when it was last resumed.
+    pub(super) resumed_among_panics: Cell<bool>,
     /// Whether it was unwinding when it last left its stack.
-    pub(super) unwinding: Cell<bool>,
-    /// Whether others of its worker were unwinding when it was last resumed.
-    pub(super) others_unwinding: Cell<bool>,
+    pub(super) left_unwinding: Cell<bool>,
     /// The round of the worker's care in which it last ran; see `Local::tend`.
     pub(super) ran_in: Cell<u32>,
     /// Whether what it left below its frames was given back since it last ran.
@@ -151,8 +151,8 @@ impl Slot for Task {
                 budget: Cell::new(0),
                 no_park: Cell::new(0),
                 cancellable: Cell::new(false),
-                unwinding: Cell::new(false),
-                others_unwinding: Cell::new(false),
+                resumed_among_panics: Cell::new(false),
+                left_unwinding: Cell::new(false),
                 ran_in: Cell::new(0),
                 trimmed: Cell::new(true),
             }),
@@ -255,13 +255,12 @@ impl Task {
             None => coroutine.insert(unsafe { self.begin(local)? }),
         };
         own.budget.set(BUDGET);
-        own.others_unwinding
-            .set(std::thread::panicking() && !own.unwinding.get());
+        own.resumed_among_panics.set(std::thread::panicking());
         if let CoroutineResult::Yield(()) = running.resume(()) {
             return Ok(Ran::Parked);
         }
         *coroutine = None;
-        own.unwinding.set(false);
+        own.left_unwinding.set(false);
         // SAFETY: the task has returned: nothing refers to its name, nothing runs
         // on its stack.
         let (name, stack) = unsafe { ((*own.name.get()).take(), (*own.stack.get()).take()) };

@@ -116,7 +116,7 @@ impl Wait {
     pub(crate) fn begin(reason: Reason) -> Self {
         check_not_forked();
         let sleeper = match local::current() {
-            Some((_, task)) if reason.is_outside() && unwinds(task) => {
+            Some((local, task)) if reason.is_outside() && is_certainly_unwinding(local, task) => {
                 Sleeper::Thread(Seat::of_thread(), Some(BLOCK_MOST))
             }
             Some((local, task)) => {
@@ -203,12 +203,12 @@ fn park_task(
         local.set_deadline(task, deadline);
     }
     if task.word.park() {
-        if unwinds(task) {
+        if is_certainly_unwinding(local, task) {
             PARKED_UNWINDING.fetch_add(1, Ordering::Relaxed);
         }
         // SAFETY: this runs on the task's stack, and `park` has made sure that the
         // waker that ends the wait delivers the task.
-        unsafe { switch_away(task) };
+        unsafe { switch_away(local, task) };
     }
     own.deadline.set(Time::NEVER);
     own.cancellable.set(false);
@@ -217,22 +217,35 @@ fn park_task(
         .expect("a task that was delivered was woken")
 }
 
-/// Whether the calling task, and not another one of its worker, is unwinding; on any
-/// other thread, whether the thread is.
-#[inline]
-pub(crate) fn is_unwinding() -> bool {
-    std::thread::panicking() && local::current().is_none_or(|(_, task)| unwinds(task))
+/// Whether this task, and not another one of its worker, is unwinding for certain.
+///
+/// `panicking` speaks of the thread. It is about this task if it was not so when
+/// the task was last resumed, or if no other task has parked while it was so. Where
+/// both are otherwise, nobody can tell, and the answer is no: a task that is taken
+/// for unwinding blocks its worker.
+fn is_certainly_unwinding(local: &Local, task: &Task) -> bool {
+    std::thread::panicking() && {
+        // SAFETY: the callers pass the current task.
+        let own = unsafe { task.own() };
+        !own.resumed_among_panics.get() || !local.has_parked_among_panics()
+    }
 }
 
-/// Whether this task, and not another one of its worker, is unwinding.
+/// Whether the calling task, and not another one of its worker, is unwinding, as far
+/// as can be told; on any other thread, whether the thread is.
 ///
-/// `panicking` speaks of the thread. It is about this task unless others were
-/// unwinding when the task was last resumed: then it was so already, and nobody can
-/// tell whether the task has begun to since. The answer is no: a task that is taken
-/// for unwinding blocks its worker, and poisons its locks.
-fn unwinds(task: &Task) -> bool {
+/// Where it is not certain, it goes by how the task last left its stack: who parks
+/// in a destructor is still unwinding when it comes back.
+#[inline]
+pub(crate) fn is_unwinding() -> bool {
+    std::thread::panicking()
+        && local::current().is_none_or(|(local, task)| is_probably_unwinding(local, task))
+}
+
+/// As [`is_unwinding`], where `panicking` is so.
+fn is_probably_unwinding(local: &Local, task: &Task) -> bool {
     // SAFETY: the callers pass the current task.
-    std::thread::panicking() && !unsafe { task.own() }.others_unwinding.get()
+    unsafe { task.own() }.left_unwinding.get() || is_certainly_unwinding(local, task)
 }
 
 /// A forked child has none of the threads that would wake it, and shares its
@@ -267,20 +280,28 @@ pub(crate) fn yield_now() {
 fn give_way(local: &Local, task: &'static Task) {
     local.push(task);
     // SAFETY: this runs on the task's stack, and the task is in its worker's queue.
-    unsafe { switch_away(task) };
+    unsafe { switch_away(local, task) };
 }
 
-/// Leaves the stack, and notes whether the task is unwinding: other tasks of the
-/// worker, who see `panicking` then, are not taken for it.
+/// Leaves the stack, and sees to it that other tasks of the worker, who see
+/// `panicking` if this one is unwinding, are not taken for it.
 ///
 /// # Safety
 ///
 /// As for `Task::switch`.
-unsafe fn switch_away(task: &'static Task) {
+unsafe fn switch_away(local: &Local, task: &'static Task) {
+    let among_panics = std::thread::panicking();
+    let unwinding = among_panics && is_probably_unwinding(local, task);
+    if among_panics {
+        local.parked_among_panics(1);
+    }
     // SAFETY: the caller promises what both ask for.
     unsafe {
-        task.own().unwinding.set(unwinds(task));
+        task.own().left_unwinding.set(unwinding);
         task.switch();
+    }
+    if among_panics {
+        local.parked_among_panics(-1);
     }
 }
 
@@ -296,7 +317,7 @@ pub(crate) fn spend() {
     let own = unsafe { task.own() };
     match own.budget.get() {
         0 => {
-            if own.no_park.get() == 0 && !unwinds(task) {
+            if own.no_park.get() == 0 && !is_certainly_unwinding(local, task) {
                 give_way(local, task);
             } else {
                 own.budget.set(BUDGET);
