@@ -28,13 +28,15 @@ impl<T> RefUnwindSafe for Receiver<T> {}
 /// What is received, until the last sender is gone; see [`Receiver::iter`].
 #[derive(Debug)]
 pub struct Iter<'a, T> {
-    receiver: &'a Receiver<T>,
+    // std's name, which is what `Debug` shows.
+    rx: &'a Receiver<T>,
 }
 
 /// What has been sent already; see [`Receiver::try_iter`].
 #[derive(Debug)]
 pub struct TryIter<'a, T> {
-    receiver: &'a Receiver<T>,
+    // std's name, which is what `Debug` shows.
+    rx: &'a Receiver<T>,
 }
 
 /// What is received, until the last sender is gone, with the receiver in it.
@@ -52,7 +54,8 @@ pub struct TryIter<'a, T> {
 /// ```
 #[derive(Debug)]
 pub struct IntoIter<T> {
-    receiver: Receiver<T>,
+    // std's name, which is what `Debug` shows.
+    rx: Receiver<T>,
 }
 
 impl<T> Receiver<T> {
@@ -189,7 +192,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(receiver.iter().sum::<u32>(), 10);
     /// ```
     pub fn iter(&self) -> Iter<'_, T> {
-        Iter { receiver: self }
+        Iter { rx: self }
     }
 
     /// What has been sent already. It ends where it would have to wait.
@@ -206,7 +209,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(receiver.try_iter().next(), None);
     /// ```
     pub fn try_iter(&self) -> TryIter<'_, T> {
-        TryIter { receiver: self }
+        TryIter { rx: self }
     }
 }
 
@@ -220,7 +223,7 @@ impl<T> Iterator for Iter<'_, T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        self.receiver.recv().ok()
+        self.rx.recv().ok()
     }
 }
 
@@ -228,7 +231,7 @@ impl<T> Iterator for TryIter<'_, T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        self.receiver.try_recv().ok()
+        self.rx.try_recv().ok()
     }
 }
 
@@ -236,7 +239,7 @@ impl<T> Iterator for IntoIter<T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        self.receiver.recv().ok()
+        self.rx.recv().ok()
     }
 }
 
@@ -254,7 +257,7 @@ impl<T> IntoIterator for Receiver<T> {
     type IntoIter = IntoIter<T>;
 
     fn into_iter(self) -> IntoIter<T> {
-        IntoIter { receiver: self }
+        IntoIter { rx: self }
     }
 }
 
