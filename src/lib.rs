@@ -105,6 +105,7 @@
 //! |---|---|
 //! | [`net`] | TCP, in the shape of [`std::net`]; timeouts and deadlines; names |
 //! | [`thread`] | tasks, in the shape of [`std::thread`]; scopes, parking |
+//! | [`sync`] | locks, channels and conditions whose waiters park, in the shape of [`std::sync`] |
 //! | [`thread_local!`](crate::thread_local) | values that each task has of its own |
 //! | [`time`] | moments and durations, as in [`std::time`] |
 //! | [`io`] | errors that std has no kind for |
@@ -133,6 +134,7 @@ pub mod net;
 mod poll;
 mod sched;
 mod stack;
+pub mod sync;
 mod sys;
 mod task;
 pub mod thread;

@@ -15,6 +15,7 @@ const LAYERS: [(&str, u32); 10] = [
     ("poll", 3),
     ("sched", 4),
     ("fd", 5),
+    ("sync", 6),
     ("thread", 6),
     ("time", 6),
     ("net", 7),
@@ -22,13 +23,15 @@ const LAYERS: [(&str, u32); 10] = [
 ];
 
 /// The folders, and files, that may contain unsafe code.
-const UNSAFE: [&str; 7] = [
+const UNSAFE: [&str; 9] = [
     "sys",
     "stack",
     "task",
     "poll",
     "fd",
     "buf",
+    "sync/mutex.rs",
+    "sync/rw_lock.rs",
     "thread/scope.rs",
 ];
 
