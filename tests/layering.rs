@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 /// Each module at the root of the crate and its layer. A module imports from
 /// lower layers, and from its own folder.
-const LAYERS: [(&str, u32); 9] = [
+const LAYERS: [(&str, u32); 10] = [
     ("sys", 0),
+    ("buf", 0),
     ("stack", 1),
     ("task", 2),
     ("poll", 3),

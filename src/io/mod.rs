@@ -3,3 +3,5 @@
 #![forbid(unsafe_code)]
 
 pub use crate::fd::{Cancelled, Closed};
+
+pub use crate::buf::{Blocks, blocks};
