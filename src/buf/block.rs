@@ -62,6 +62,7 @@ impl Block {
     }
 
     /// How many bytes have room in all.
+    #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }
@@ -69,6 +70,18 @@ impl Block {
     /// Forgets what was written.
     pub(crate) fn clear(&mut self) {
         self.len = 0;
+    }
+
+    /// Forgets the first `n` bytes of what was written; the others move to the front.
+    ///
+    /// # Panics
+    ///
+    /// If fewer are written.
+    pub(crate) fn discard(&mut self, n: usize) {
+        let left = self.len.checked_sub(n).expect("no more than was written");
+        // SAFETY: both ranges lie in the written part, which may overlap.
+        unsafe { std::ptr::copy(self.memory.add(n).as_ptr(), self.memory.as_ptr(), left) };
+        self.len = left;
     }
 
     /// Copies as many of the bytes as there is room for behind what is written, and

@@ -25,13 +25,16 @@
 //! | `class` | which sizes there are |
 //! | `block` | a block: what was written, and how to write more |
 //! | `pool` | the pool of a thread: last in, first out; when it shrinks |
+//! | `last_act` | flushing when a buffer is dropped |
 //! | `figures` | counters of each thread, summed up when somebody asks |
 
 mod block;
 mod class;
 mod figures;
+mod last_act;
 mod pool;
 
 pub(crate) use block::Block;
 pub use figures::{Blocks, blocks};
+pub(crate) use last_act::{Last, LastAct};
 pub(crate) use pool::tend;

@@ -48,6 +48,26 @@ fn bytes_are_pushed_as_far_as_there_is_room() {
 }
 
 #[test]
+fn the_first_bytes_can_be_discarded() {
+    let mut block = with_a_past();
+    block.push(b"abcdef");
+    block.discard(0);
+    assert_eq!(&*block, b"abcdef");
+    block.discard(4);
+    assert_eq!(&*block, b"ef");
+    block.discard(2);
+    assert!(block.is_empty());
+}
+
+#[test]
+#[should_panic(expected = "no more than was written")]
+fn no_more_than_was_written_can_be_discarded() {
+    let mut block = with_a_past();
+    block.push(b"abc");
+    block.discard(4);
+}
+
+#[test]
 fn a_reader_is_not_shown_what_an_earlier_owner_wrote() {
     let mut block = with_a_past();
     block.push(b"mine");
