@@ -128,6 +128,7 @@ compile_error!(
     "netpoll runs on 64-bit Linux on x86-64 and aarch64 only: it is built on epoll, and on stack switching for these two"
 );
 
+mod buf;
 mod fd;
 pub mod io;
 pub mod net;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 /// lower layers, and from its own folder.
 const LAYERS: [(&str, u32); 10] = [
     ("sys", 0),
+    ("buf", 0),
     ("stack", 1),
     ("task", 2),
     ("poll", 3),

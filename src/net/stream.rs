@@ -4,11 +4,12 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use super::{ToSocketAddrs, each_address};
-use crate::fd::{Fd, ShortRead};
+use crate::buf::Block;
+use crate::fd::{Fd, ShortRead, Source, announce};
 use crate::poll::{Timeout, Way};
 use crate::sys::socket;
 use crate::task::Time;
@@ -56,10 +57,14 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
+    fn new(fd: Fd) -> Self {
+        static ANNOUNCED: Once = Once::new();
+        ANNOUNCED.call_once(announce::<Self>);
+        Self { fd: Arc::new(fd) }
+    }
+
     pub(super) fn from_accepted(fd: OwnedFd) -> Self {
-        Self {
-            fd: Arc::new(Fd::new(fd)),
-        }
+        Self::new(Fd::new(fd))
     }
 
     /// Connects to the first of the addresses that accepts.
@@ -116,7 +121,7 @@ impl TcpStream {
         }
         // Streams are in blocking mode; see `sys::socket`.
         socket::set_nonblocking(fd.as_fd(), false)?;
-        Ok(Self { fd: Arc::new(fd) })
+        Ok(Self::new(fd))
     }
 
     /// The address of the other end.
@@ -364,6 +369,14 @@ impl TcpStream {
 /// As much as one read asks for. The kernel returns a little less than 2 GiB at most,
 /// which must not be taken for all that was there.
 const READ_MOST: usize = 1 << 30;
+
+impl Source for TcpStream {
+    fn receive(&self, most: usize) -> io::Result<Block> {
+        self.fd.receive(ShortRead::Drains(most), most, |fd, block| {
+            block.receive(most, |spare| socket::receive_into(fd, spare))
+        })
+    }
+}
 
 impl Read for &TcpStream {
     /// Reads what is there; waits if there is nothing. Zero is the end, or an empty

@@ -2,6 +2,7 @@
 pub mod epoll;
 pub(crate) mod eventfd;
 pub(crate) mod fallback;
+pub(crate) mod file;
 pub(crate) mod fork;
 pub(crate) mod memory;
 pub(crate) mod poll;

@@ -48,6 +48,12 @@ pub(crate) fn is_readable(fd: BorrowedFd<'_>) -> bool {
     ready
 }
 
+/// Whether a descriptor is writable now.
+pub(crate) fn is_writable(fd: BorrowedFd<'_>) -> bool {
+    let [ready] = poll([Some((fd, Interest::Write))], Some(Duration::ZERO));
+    ready
+}
+
 /// As long as the kernel can wait.
 const FOR_EVER: Timespec = Timespec {
     tv_sec: i64::MAX,

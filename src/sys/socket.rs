@@ -6,6 +6,7 @@
 //! therefore left in blocking mode, which is what their next owner expects.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{BorrowedFd, OwnedFd};
 
@@ -36,6 +37,15 @@ impl From<Errno> for Fault {
 pub(crate) fn receive(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, Fault> {
     let (_, length) = rustix::net::recv(fd, buffer, RecvFlags::DONTWAIT)?;
     Ok(length)
+}
+
+/// Receives what is there into memory that may hold anything; returns what was received.
+pub(crate) fn receive_into<'a>(
+    fd: BorrowedFd<'_>,
+    spare: &'a mut [MaybeUninit<u8>],
+) -> Result<&'a mut [u8], Fault> {
+    let ((received, _), _) = rustix::net::recv(fd, spare, RecvFlags::DONTWAIT)?;
+    Ok(received)
 }
 
 /// Receives what is there and leaves it there.
