@@ -106,6 +106,7 @@
 //! | [`net`] | TCP, in the shape of [`std::net`]; timeouts and deadlines; names |
 //! | [`thread`] | tasks, in the shape of [`std::thread`]; scopes, parking |
 //! | [`thread_local!`](crate::thread_local) | values that each task has of its own |
+//! | [`fs`] | files and directories, in the shape of [`std::fs`], off the workers |
 //! | [`io`] | errors that std has no kind for |
 //! | [`blocking`] | closures that block, on threads of their own |
 //! | [`block_on`] | waiting for futures |
@@ -127,6 +128,7 @@ compile_error!(
 );
 
 mod fd;
+pub mod fs;
 pub mod io;
 pub mod net;
 mod poll;

@@ -13,10 +13,7 @@ use super::socket::Fault;
 pub(crate) const SLICES_MOST: usize = 1024;
 
 /// Reads what is there.
-pub(crate) fn read(
-    fd: BorrowedFd<'_>,
-    buffers: &mut [IoSliceMut<'_>],
-) -> Result<usize, Fault> {
+pub(crate) fn read(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Fault> {
     Ok(rustix::io::readv(fd, buffers)?)
 }
 
