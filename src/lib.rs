@@ -107,6 +107,7 @@
 //! | [`thread`] | tasks, in the shape of [`std::thread`]; scopes, parking |
 //! | [`thread_local!`](crate::thread_local) | values that each task has of its own |
 //! | [`fs`] | files and directories, in the shape of [`std::fs`], off the workers |
+//! | [`process`] | children, in the shape of [`std::process`]: waits and pipes that park |
 //! | [`io`] | errors that std has no kind for |
 //! | [`blocking`] | closures that block, on threads of their own |
 //! | [`block_on`] | waiting for futures |
@@ -132,6 +133,7 @@ pub mod fs;
 pub mod io;
 pub mod net;
 mod poll;
+pub mod process;
 mod sched;
 mod stack;
 mod sys;

@@ -11,6 +11,7 @@ mod accept;
 mod cancelled;
 mod closed;
 mod read;
+mod release;
 mod write;
 
 use std::io;
