@@ -108,6 +108,8 @@
 //! | [`sync`] | locks, channels and conditions whose waiters park, in the shape of [`std::sync`] |
 //! | [`thread_local!`](crate::thread_local) | values that each task has of its own |
 //! | [`time`] | moments and durations, as in [`std::time`] |
+//! | [`fs`] | files and directories, in the shape of [`std::fs`], off the workers |
+//! | [`process`] | children, in the shape of [`std::process`]: waits and pipes that park |
 //! | [`io`] | errors that std has no kind for |
 //! | [`blocking`] | closures that block, on threads of their own |
 //! | [`block_on`] | waiting for futures |
@@ -130,9 +132,11 @@ compile_error!(
 
 mod buf;
 mod fd;
+pub mod fs;
 pub mod io;
 pub mod net;
 mod poll;
+pub mod process;
 mod sched;
 mod stack;
 pub mod sync;

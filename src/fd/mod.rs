@@ -11,11 +11,11 @@ mod accept;
 mod cancelled;
 mod closed;
 mod read;
+mod release;
 mod source;
 mod write;
 
 use std::io;
-use std::mem::ManuallyDrop;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
@@ -141,23 +141,6 @@ impl Fd {
         }
         self.read_lock.rouse();
         self.write_lock.rouse();
-    }
-
-    /// The descriptor, which nobody watches any more.
-    pub(crate) fn into_owned(self) -> OwnedFd {
-        self.registration.deregister(self.fd.as_fd());
-        let this = ManuallyDrop::new(self);
-        // SAFETY: each field that needs to be dropped is moved out once, and `this` is
-        // neither used nor dropped afterwards.
-        let (fd, _registration, _read_lock, _write_lock) = unsafe {
-            (
-                std::ptr::read(&this.fd),
-                std::ptr::read(&this.registration),
-                std::ptr::read(&this.read_lock),
-                std::ptr::read(&this.write_lock),
-            )
-        };
-        fd
     }
 
     /// Takes the lock of a direction: one task at a time.
