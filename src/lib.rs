@@ -103,7 +103,8 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`net`] | TCP, in the shape of [`std::net`]; timeouts and deadlines; names |
+//! | [`net`] | TCP and UDP, in the shape of [`std::net`]; timeouts and deadlines; names; from and to std |
+//! | [`os`] | sockets of Unix and descriptors, in the shape of [`std::os`] |
 //! | [`thread`] | tasks, in the shape of [`std::thread`]; scopes, parking |
 //! | [`thread_local!`](crate::thread_local) | values that each task has of its own |
 //! | [`io`] | errors that std has no kind for |
@@ -129,6 +130,7 @@ compile_error!(
 mod fd;
 pub mod io;
 pub mod net;
+pub mod os;
 mod poll;
 mod sched;
 mod stack;

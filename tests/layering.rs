@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Each module at the root of the crate and its layer. A module imports from
 /// lower layers, and from its own folder.
-const LAYERS: [(&str, u32); 9] = [
+const LAYERS: [(&str, u32); 10] = [
     ("sys", 0),
     ("stack", 1),
     ("task", 2),
@@ -18,10 +18,11 @@ const LAYERS: [(&str, u32); 9] = [
     ("thread", 6),
     ("net", 7),
     ("io", 7),
+    ("os", 7),
 ];
 
 /// The folders, and files, that may contain unsafe code.
-const UNSAFE: [&str; 7] = [
+const UNSAFE: [&str; 9] = [
     "sys",
     "stack",
     "task",
@@ -29,6 +30,9 @@ const UNSAFE: [&str; 7] = [
     "fd",
     "buf",
     "thread/scope.rs",
+    // Conversions from raw descriptors.
+    "net/convert.rs",
+    "os/unix/net/convert.rs",
 ];
 
 fn source() -> PathBuf {

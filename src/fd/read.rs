@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use super::{Fd, error_of};
+use super::{Fd, error_of, would_block};
 use crate::poll::{Timeout, Way};
 use crate::sys::socket::Fault;
 use crate::task;
@@ -66,7 +66,7 @@ impl Fd {
         loop {
             if worth_trying {
                 let short_proves = direction.consume();
-                match attempt(self.fd.as_fd()) {
+                match attempt(self.as_fd()) {
                     Ok(result) => {
                         let drained = short_proves
                             && matches!(short, ShortRead::Drains(all) if (1..all).contains(&result.amount()));
@@ -84,7 +84,7 @@ impl Fd {
                     }
                     Err(Fault::WouldBlock) if self.is_closed() => {}
                     Err(Fault::WouldBlock) if self.is_nonblocking() => {
-                        return Err(io::ErrorKind::WouldBlock.into());
+                        return Err(would_block());
                     }
                     Err(Fault::WouldBlock) => {}
                     Err(Fault::Interrupted) => {
