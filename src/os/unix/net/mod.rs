@@ -27,19 +27,29 @@ pub use datagram::UnixDatagram;
 pub use listener::{Incoming, UnixListener};
 pub use stream::UnixStream;
 
-use std::fmt;
-use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
+use std::{fmt, io};
 
-/// What std's sockets of Unix look like.
+/// What std's sockets of Unix look like: they show what they are made of.
 fn debug(
     f: &mut fmt::Formatter<'_>,
     name: &str,
     socket: &impl AsRawFd,
     addresses: &[(&str, io::Result<SocketAddr>)],
 ) -> fmt::Result {
+    #[derive(Debug)]
+    #[allow(dead_code, reason = "it is read where it is shown")]
+    struct FileDesc(OwnedFd);
+
+    #[derive(Debug)]
+    #[allow(dead_code, reason = "it is read where it is shown")]
+    struct OwnedFd {
+        fd: RawFd,
+    }
+
+    let fd = socket.as_raw_fd();
     let mut debug = f.debug_struct(name);
-    debug.field("fd", &socket.as_raw_fd());
+    debug.field("fd", &FileDesc(OwnedFd { fd }));
     for (name, address) in addresses {
         if let Ok(address) = address {
             debug.field(name, address);
