@@ -25,8 +25,9 @@ impl Fd {
         let mut timeout = Timeout::new(self.timeout(way));
         let direction = self.registration.direction(way);
         self.check(way).map_err(error_of)?;
+        let mut worth_asking = direction.is_ready();
         loop {
-            if direction.is_ready() {
+            if worth_asking {
                 direction.consume();
                 // For `dispatch`, as in `write_with`.
                 fence(Ordering::SeqCst);
@@ -36,6 +37,7 @@ impl Fd {
                 }
             }
             self.wait(way, &mut timeout).map_err(error_of)?;
+            worth_asking = true;
         }
     }
 }

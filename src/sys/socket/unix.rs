@@ -132,16 +132,19 @@ fn to_kernel(address: &SocketAddr) -> Result<SocketAddrUnix, Errno> {
 
 /// An address as std has it. One that std cannot express, which only a program that
 /// uses all 108 bytes of a path can choose, counts as unnamed: a peer must not make
-/// others fail by what it is called.
+/// others fail by what it is called. (The kernel gives its length as one more than an
+/// address can have, for the NUL that it adds; `rustix` would panic.)
 fn from_kernel(address: Option<SocketAddrAny>) -> Result<SocketAddr, Errno> {
-    /// What an address without a name consists of.
-    const FAMILY: usize = size_of::<libc::sa_family_t>();
+    const UNNAMED: usize = size_of::<libc::sa_family_t>();
+    const LONGEST: usize = size_of::<libc::sockaddr_un>();
 
     let unnamed = || SocketAddr::from_pathname("").map_err(|_| Errno::INVAL);
-    let Some(address) = address.filter(|address| address.addr_len() as usize > FAMILY) else {
-        return unnamed();
+    let address = match address {
+        Some(address) if (UNNAMED + 1..=LONGEST).contains(&(address.addr_len() as usize)) => {
+            SocketAddrUnix::try_from(address)?
+        }
+        _ => return unnamed(),
     };
-    let address = SocketAddrUnix::try_from(address)?;
     let named = if let Some(path) = address.path_bytes() {
         SocketAddr::from_pathname(Path::new(OsStr::from_bytes(path)))
     } else if let Some(name) = address.abstract_name() {
@@ -149,5 +152,5 @@ fn from_kernel(address: Option<SocketAddrAny>) -> Result<SocketAddr, Errno> {
     } else {
         return unnamed();
     };
-    named.or_else(|_| unnamed())
+    named.map_err(|_| Errno::INVAL)
 }
