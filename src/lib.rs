@@ -103,7 +103,8 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`net`] | TCP, in the shape of [`std::net`]; timeouts and deadlines; names |
+//! | [`net`] | TCP and UDP, in the shape of [`std::net`]; timeouts and deadlines; names; from and to std |
+//! | [`os`] | sockets of Unix and descriptors, in the shape of [`std::os`] |
 //! | [`thread`] | tasks, in the shape of [`std::thread`]; scopes, parking |
 //! | [`sync`] | locks, channels and conditions whose waiters park, in the shape of [`std::sync`] |
 //! | [`thread_local!`](crate::thread_local) | values that each task has of its own |
@@ -135,6 +136,7 @@ mod fd;
 pub mod fs;
 pub mod io;
 pub mod net;
+pub mod os;
 mod poll;
 pub mod process;
 mod sched;

@@ -20,6 +20,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("thread", 6),
     ("time", 6),
     ("net", 7),
+    ("os", 7),
     ("io", 7),
     ("fs", 7),
     ("process", 7),
@@ -38,6 +39,9 @@ const UNSAFE: &[&str] = &[
     "thread/scope.rs",
     "fs/raw.rs",
     "process/unix.rs",
+    // Conversions from raw descriptors.
+    "net/convert.rs",
+    "os/unix/net/convert.rs",
 ];
 
 fn source() -> PathBuf {

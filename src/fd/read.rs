@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use super::{Fd, error_of};
+use super::{Fd, error_of, would_block};
 use crate::buf::Block;
 use crate::poll::{Timeout, Way};
 use crate::sys::socket::Fault;
@@ -88,7 +88,7 @@ impl Fd {
         loop {
             if worth_trying {
                 let short_proves = direction.consume();
-                match attempt(self.fd.as_fd()) {
+                match attempt(self.as_fd()) {
                     Ok(result) => {
                         let drained = short_proves
                             && matches!(short, ShortRead::Drains(all) if (1..all).contains(&result.amount()));
@@ -106,7 +106,7 @@ impl Fd {
                     }
                     Err(Fault::WouldBlock) if self.is_closed() => {}
                     Err(Fault::WouldBlock) if self.is_nonblocking() => {
-                        return Err(io::ErrorKind::WouldBlock.into());
+                        return Err(would_block());
                     }
                     Err(Fault::WouldBlock) => {}
                     Err(Fault::Interrupted) => {

@@ -21,13 +21,13 @@ struct Pipe(Fd);
 impl Pipe {
     fn new(fd: OwnedFd) -> Self {
         // Fails for a number that is not open, and for files that cannot be opened.
-        let _ = socket::set_nonblocking(fd.as_fd(), true);
+        let _ = socket::options::set_nonblocking(fd.as_fd(), true);
         Self(Fd::new(fd))
     }
 
     fn into_owned(self) -> OwnedFd {
         let fd = self.0.into_owned();
-        let _ = socket::set_nonblocking(fd.as_fd(), false);
+        let _ = socket::options::set_nonblocking(fd.as_fd(), false);
         fd
     }
 
