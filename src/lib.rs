@@ -103,10 +103,14 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`net`] | TCP, in the shape of [`std::net`]; timeouts and deadlines; names |
+//! | [`net`] | TCP and UDP, in the shape of [`std::net`]; timeouts and deadlines; names; from and to std |
+//! | [`os`] | sockets of Unix and descriptors, in the shape of [`std::os`] |
 //! | [`thread`] | tasks, in the shape of [`std::thread`]; scopes, parking |
+//! | [`sync`] | locks, channels and conditions whose waiters park, in the shape of [`std::sync`] |
 //! | [`thread_local!`](crate::thread_local) | values that each task has of its own |
 //! | [`time`] | moments and durations, as in [`std::time`] |
+//! | [`fs`] | files and directories, in the shape of [`std::fs`], off the workers |
+//! | [`process`] | children, in the shape of [`std::process`]: waits and pipes that park |
 //! | [`io`] | errors that std has no kind for |
 //! | [`blocking`] | closures that block, on threads of their own |
 //! | [`block_on`] | waiting for futures |
@@ -127,12 +131,17 @@ compile_error!(
     "netpoll runs on 64-bit Linux on x86-64 and aarch64 only: it is built on epoll, and on stack switching for these two"
 );
 
+mod buf;
 mod fd;
+pub mod fs;
 pub mod io;
 pub mod net;
+pub mod os;
 mod poll;
+pub mod process;
 mod sched;
 mod stack;
+pub mod sync;
 mod sys;
 mod task;
 pub mod thread;

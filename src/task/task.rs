@@ -76,6 +76,8 @@ pub(super) struct Own {
     pub(super) cancellable: Cell<bool>,
     /// Whether somebody on this thread was unwinding when it was last resumed.
     pub(super) resumed_among_panics: Cell<bool>,
+    /// Whether it was unwinding when it last left its stack.
+    pub(super) left_unwinding: Cell<bool>,
     /// The round of the worker's care in which it last ran; see `Local::tend`.
     pub(super) ran_in: Cell<u32>,
     /// Whether what it left below its frames was given back since it last ran.
@@ -150,6 +152,7 @@ impl Slot for Task {
                 no_park: Cell::new(0),
                 cancellable: Cell::new(false),
                 resumed_among_panics: Cell::new(false),
+                left_unwinding: Cell::new(false),
                 ran_in: Cell::new(0),
                 trimmed: Cell::new(true),
             }),
@@ -257,6 +260,7 @@ impl Task {
             return Ok(Ran::Parked);
         }
         *coroutine = None;
+        own.left_unwinding.set(false);
         // SAFETY: the task has returned: nothing refers to its name, nothing runs
         // on its stack.
         let (name, stack) = unsafe { ((*own.name.get()).take(), (*own.stack.get()).take()) };
