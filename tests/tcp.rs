@@ -507,7 +507,7 @@ fn debug_text_is_that_of_std() {
 fn many_buffers_at_once() {
     everywhere(|| {
         let (mut there, mut here) = pair();
-        let parts: Vec<Vec<u8>> = (0..3000u32)
+        let parts: Vec<Vec<u8>> = (0..900u32)
             .map(|part| vec![part as u8; part as usize % 700])
             .collect();
         let whole = parts.concat();

@@ -1,39 +1,21 @@
-//! A server that was written for a thread per connection, ported by its `use` lines,
-//! beside the original.
+//! Two servers that were written for a thread per connection, ported by their `use` lines,
+//! beside the originals.
 //!
 //! ```text
 //! cargo run --release -p netpoll-conformance --example ported [CONNECTIONS [REQUESTS]]
 //! ```
 //!
-//! The server is OxHTTP, as cargo has fetched it; see `ported/build.rs` for how the port
-//! is made. Prints what was changed, and then how many threads each of the two has when
-//! all connections stand and have been served.
+//! The servers are OxHTTP and tiny_http, as cargo has fetched them; see `ported/port.rs`
+//! for how the ports are made. Prints what was changed; and then how many more threads the
+//! process has at most while all connections are served, and how long that takes.
 
-use std::io::{self, Read};
-use std::net::SocketAddr;
+use std::io;
+use std::time::Instant;
 
 use netpoll::net::TcpStream;
 use netpoll::thread;
-use netpoll_conformance::ported::{address_of, request};
+use netpoll_conformance::ported::{Start, on_netpoll, on_std, request};
 use netpoll_conformance::process::{raise_file_limit, threads};
-
-/// The same server of either crate.
-macro_rules! server {
-    ($root:path) => {{
-        use $root as server;
-        fn start(address: SocketAddr) -> io::Result<()> {
-            let server = server::Server::new(|request| {
-                let mut body = Vec::new();
-                match request.body_mut().read_to_end(&mut body) {
-                    Ok(_) => server::model::Response::new(server::model::Body::from(body)),
-                    Err(_) => server::model::Response::default(),
-                }
-            });
-            server.bind(address).spawn().map(drop)
-        }
-        address_of(start)
-    }};
-}
 
 fn main() -> io::Result<()> {
     raise_file_limit();
@@ -51,36 +33,46 @@ fn main() -> io::Result<()> {
         _ => (number(0, 2000), number(1, 20)),
     };
 
-    println!("{}", netpoll_ported::DIFF);
-    let ported = load(server!(netpoll_ported), connections, requests)?;
-    println!("ported:   {connections} connections on {ported} threads");
-    let original = load(server!(netpoll_ported::original), connections, requests)?;
-    println!("original: {connections} connections on {original} threads");
+    println!("{}", netpoll_ported_oxhttp::DIFF);
+    println!("{}", netpoll_ported_tiny_http::DIFF);
+    println!("{connections} connections, {requests} requests on each");
+    let servers: [(&str, Start); 4] = [
+        ("OxHTTP, ported", on_netpoll::oxhttp),
+        ("tiny_http, ported", on_netpoll::tiny_http),
+        ("OxHTTP", on_std::oxhttp),
+        ("tiny_http", on_std::tiny_http),
+    ];
+    for (name, start) in servers {
+        load(name, start, connections, requests)?;
+    }
     Ok(())
 }
 
-/// Serves so many requests on so many connections; returns how many threads there are
-/// while all of these stand.
-fn load(address: SocketAddr, connections: usize, requests: usize) -> io::Result<usize> {
-    let streams: Vec<_> = (0..connections)
-        .map(|_| TcpStream::connect(address))
-        .collect::<io::Result<_>>()?;
-    let clients: Vec<_> = streams
-        .into_iter()
-        .enumerate()
-        .map(|(client, mut stream)| {
+/// Serves so many requests on so many connections, and says what that took.
+fn load(name: &str, start: Start, connections: usize, requests: usize) -> io::Result<()> {
+    let before = threads();
+    let address = start();
+    let begun = Instant::now();
+    let clients: Vec<_> = (0..connections)
+        .map(|client| {
             thread::spawn(move || {
+                let mut stream = TcpStream::connect(address)?;
+                stream.set_nodelay(true)?;
                 for number in 0..requests {
                     let body = vec![b'a' + (client % 26) as u8; 1 + (client * 7 + number) % 900];
-                    request(&mut stream, "/back", &body)?;
+                    request(&mut stream, &body)?;
                 }
-                io::Result::Ok(stream)
+                // And hangs up: tiny_http may leave a connection to a thread that is busy
+                // with another one, until that one ends.
+                io::Result::Ok(threads())
             })
         })
         .collect();
-    let mut streams = Vec::new();
+    let mut most = before;
     for client in clients {
-        streams.push(client.join().expect("each got back what it sent")?);
+        most = most.max(client.join().expect("each got back what it sent")?);
     }
-    Ok(threads())
+    let (more, took) = (most - before, begun.elapsed());
+    println!("{name:>18}: {more:5} more threads, {took:.1?}");
+    Ok(())
 }

@@ -1,6 +1,5 @@
-//! OxHTTP, a server with a thread for each connection, with other `use` lines: what its
-//! build script has made of it. See `build.rs`, and the example `ported` of the
-//! conformance tests.
+//! OxHTTP, a server with a thread for each connection, on netpoll: what the build script
+//! has made of it. See `../../port.rs`.
 
 // The source is somebody else's.
 #![allow(warnings, clippy::all, clippy::pedantic)]
