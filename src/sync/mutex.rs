@@ -39,7 +39,7 @@ use crate::task::{self, Lock, Outcome, Reason, Time, Wait};
 ///
 /// Where nobody waits, a compare-and-swap to take it and one to let go. A task that
 /// has to wait costs a switch of stacks, or a wake-up of a thread if it is on another
-/// worker. The lock itself takes 48 bytes beside its value.
+/// worker. The lock itself takes 56 bytes beside its value.
 ///
 /// # Examples
 ///
