@@ -1,6 +1,6 @@
 //! `copy`.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufRead, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
@@ -106,4 +106,45 @@ fn a_copy_ends_at_the_deadline_of_what_it_reads() {
             ErrorKind::WouldBlock
         );
     });
+}
+
+/// Fills whatever it is offered, up to some length, and remembers the most.
+struct Endless {
+    left: usize,
+    most: usize,
+}
+
+impl Read for Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = buffer.len().min(self.left);
+        self.left -= n;
+        self.most = self.most.max(buffer.len());
+        Ok(n)
+    }
+}
+
+#[test]
+fn reads_grow_while_they_are_full() {
+    let mut reader = Endless {
+        left: 1 << 20,
+        most: 0,
+    };
+    assert_eq!(io::copy(&mut reader, &mut io::sink()).unwrap(), 1 << 20);
+    assert_eq!(reader.most, 64 * 1024);
+
+    // A reader with a buffer stays within what it was told, and within reason.
+    for (capacity, most) in [(3000, 3000), (1 << 30, 1 << 20)] {
+        let reader = Endless {
+            left: 8 << 20,
+            most: 0,
+        };
+        let mut reader = io::BufReader::with_capacity(capacity, reader);
+        let mut bytes = 0;
+        while let n @ 1.. = reader.fill_buf().unwrap().len() {
+            bytes += n;
+            reader.consume(n);
+        }
+        assert_eq!(bytes, 8 << 20);
+        assert_eq!(reader.get_ref().most, most);
+    }
 }

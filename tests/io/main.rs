@@ -6,6 +6,7 @@ mod common;
 mod buffers;
 mod copies;
 mod model;
+mod names;
 mod pipes;
 mod scripts;
 mod standard_input;
