@@ -112,6 +112,7 @@
 //! | [`fs`] | files and directories, in the shape of [`std::fs`], off the workers |
 //! | [`process`] | children, in the shape of [`std::process`]: waits and pipes that park |
 //! | [`io`] | errors that std has no kind for |
+//! | [`io`] | buffers that are there while there are bytes, `copy`, pipes, standard input, in the shape of [`std::io`] |
 //! | [`blocking`] | closures that block, on threads of their own |
 //! | [`block_on`] | waiting for futures |
 //! | [`Builder`], [`Runtime`] | workers, stacks, hooks, a runtime of one's own and its end |
@@ -120,7 +121,7 @@
 //! | `docs/guide.md` | porting, hazards, tuning, debugging |
 //! | `docs/architecture.md` | how it works, and why so |
 //! | `docs/soundness.md` | every hazard that is known, and the test that shows what is done |
-//! | `examples/` | ten thousand connections, a million tasks, a loop on epoll by hand |
+//! | `examples/` | ten thousand connections, a million tasks, what an idle one costs, a loop on epoll by hand |
 
 #[cfg(not(all(
     target_os = "linux",

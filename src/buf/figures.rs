@@ -35,12 +35,14 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    const NONE: Self = Self {
-        held: Counter(AtomicU64::new(0)),
-        taken: Counter(AtomicU64::new(0)),
-        hits: Counter(AtomicU64::new(0)),
-        misses: Counter(AtomicU64::new(0)),
-    };
+    const fn new() -> Self {
+        Self {
+            held: Counter(AtomicU64::new(0)),
+            taken: Counter(AtomicU64::new(0)),
+            hits: Counter(AtomicU64::new(0)),
+            misses: Counter(AtomicU64::new(0)),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -80,7 +82,7 @@ struct Register {
 static REGISTER: Mutex<Register> = Mutex::new(Register {
     all: Vec::new(),
     vacant: Vec::new(),
-    late: Counters::NONE,
+    late: Counters::new(),
 });
 
 fn register() -> MutexGuard<'static, Register> {
@@ -98,7 +100,7 @@ pub(super) fn count_late(count: impl FnOnce(&Counters)) {
 pub(super) fn enter() -> &'static Counters {
     let mut register = register();
     register.vacant.pop().unwrap_or_else(|| {
-        let counters: &'static Counters = Box::leak(Box::new(Counters::NONE));
+        let counters: &'static Counters = Box::leak(Box::new(Counters::new()));
         register.all.push(counters);
         counters
     })
