@@ -302,7 +302,7 @@ impl File {
         self.set_times(FileTimes::new().set_modified(time))
     }
 
-    fn turn(&self) -> io::Result<Option<Turn<'_>>> {
+    pub(super) fn turn(&self) -> io::Result<Option<Turn<'_>>> {
         self.open_file.turn(&self.file)
     }
 

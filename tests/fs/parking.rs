@@ -17,10 +17,10 @@ fn make_fifo(path: &Path) {
     assert!(made.unwrap().success());
 }
 
-/// Opening a FIFO blocks its thread until the other end is opened, here by a task of the
+/// Pain 12: a task that blocks freezes the rest. Opening a FIFO blocks its thread until the other end is opened, here by a task of the
 /// same worker.
 #[test]
-fn other_tasks_go_on_while_one_opens_a_fifo() {
+fn pain_12_other_tasks_go_on_while_one_opens_a_fifo() {
     on_workers(|| {
         let scratch = Scratch::new();
         let path = scratch.join("fifo");
@@ -219,8 +219,8 @@ fn descriptors() -> usize {
 }
 
 #[test]
-fn no_descriptor_is_left() {
-    in_child("parking::no_descriptor_is_left", &[], || {
+fn pain_10_no_descriptor_is_left() {
+    in_child("parking::pain_10_no_descriptor_is_left", &[], || {
         on_workers(|| {
             let scratch = Scratch::new();
             let path = scratch.join("file");
