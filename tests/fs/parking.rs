@@ -1,6 +1,6 @@
 //! What waits for a file does not hold up its worker.
 
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,7 +100,7 @@ fn tasks_take_turns_with_the_position() {
                         // Some on the pool, which holds the turn meanwhile.
                         if mine.len() % 64 == i {
                             let length = file.metadata().unwrap().len();
-                            assert_eq!((&*file).seek(SeekFrom::Current(0)).unwrap() % 4, 0);
+                            assert_eq!((&*file).stream_position().unwrap() % 4, 0);
                             let mut last = [0; 4];
                             file.read_exact_at(&mut last, length - 4).unwrap();
                             assert_eq!(u32::from_ne_bytes(last), 19_999);

@@ -145,6 +145,11 @@ fn a_wait_may_be_bounded() {
             assert_eq!(child.wait().unwrap(), status);
             assert_eq!(child.try_wait().unwrap(), Some(status));
 
+            // Nor does it bound one without a bound.
+            let mut child = Command::new("sleep").arg("0.1").spawn().unwrap();
+            assert_eq!(child.wait_timeout(Duration::from_millis(1)).unwrap(), None);
+            assert!(child.wait().unwrap().success());
+
             let mut child = cat();
             assert_eq!(
                 child.wait_timeout(Duration::MAX).unwrap().unwrap().code(),
