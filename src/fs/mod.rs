@@ -72,6 +72,7 @@ mod open_file;
 mod open_options;
 mod raw;
 mod read_dir;
+mod read_write;
 mod tree;
 pub mod unix;
 mod whole;
