@@ -81,7 +81,7 @@ var sink uint64
 func steps(count int) uint64 {
 	state := uint64(1)
 	for i := 0; i < count; i++ {
-		state = state*6364136223846793005 + 1442695040888963407
+		state = (state ^ state>>29) * 6364136223846793005
 	}
 	return state
 }

@@ -19,14 +19,13 @@ pub(crate) fn is_asked_for(frame: &[u8]) -> bool {
     u16::from_be_bytes([frame[0], frame[1]]) < ONE_IN_A_HUNDRED
 }
 
-/// The work: steps that each need the result of the one before, so that no compiler and
-/// no processor takes a short cut. `go/main.go` takes the same steps.
+/// The work: steps that each need the result of the one before, and that do not compose
+/// into one (those of a linear generator would), so that no compiler takes a short cut
+/// that another does not find. `go/main.go` takes the same steps.
 pub(crate) fn compute(steps: usize) {
     let mut state: u64 = 1;
     for _ in 0..steps {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state = (state ^ (state >> 29)).wrapping_mul(6_364_136_223_846_793_005);
     }
     black_box(state);
 }
