@@ -167,6 +167,7 @@ impl<'a> Contest<'a> {
         }
         let own = self.own_use();
         let busy = Busy::now()?;
+        let mut waiting = Vec::new();
         for round in rounds {
             progress(&format!(
                 "{}: round {} of {}",
@@ -175,14 +176,24 @@ impl<'a> Contest<'a> {
                 self.plan.rounds
             ));
             for place in shuffled(self.contestants.len()) {
+                let pressure = accounting::pressure();
                 if let Some(slice) = self.run(place, round) {
                     let entry = &mut self.outcome.entries[place];
+                    // The floor has one thread, which never waits for another of its own.
+                    if entry.server.name == FLOOR {
+                        let waited = accounting::pressure().zip(pressure);
+                        let waited = waited.map(|(after, before)| after - before);
+                        waiting.extend(waited.map(|waited| share(waited, slice.done.time())));
+                    }
                     raw.slice(case, entry.server, (start, round), &slice)?;
                     entry.slices.push(slice);
                 }
             }
         }
-        let others = busy.others(self.own_use().saturating_sub(own))?;
+        let others = Others {
+            waiting: Summary::of(waiting).map_or(0.0, |waiting| waiting.median),
+            ..busy.others(self.own_use().saturating_sub(own))?
+        };
         self.outcome.others = self.outcome.others.worst(others);
         Ok(())
     }
@@ -281,6 +292,10 @@ impl Contestant {
         let used = accounting::usage(self.process.id())? - before;
         Ok(Slice { done, used })
     }
+}
+
+fn share(part: Duration, whole: Duration) -> f64 {
+    (part.as_secs_f64() / whole.as_secs_f64()).min(1.0)
 }
 
 fn shuffled(length: usize) -> Vec<usize> {

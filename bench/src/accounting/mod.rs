@@ -14,7 +14,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 pub(crate) use calls::SystemCalls;
-pub(crate) use others::{Busy, Others};
+pub(crate) use others::{Busy, Others, pressure};
 
 /// What a process has used since it began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

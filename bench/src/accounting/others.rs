@@ -21,6 +21,8 @@ pub(crate) struct Busy {
 pub(crate) struct Others {
     pub(crate) processes: f64,
     pub(crate) stolen: f64,
+    /// The share of the time in which some process waited for a processor.
+    pub(crate) waiting: f64,
 }
 
 impl Busy {
@@ -43,6 +45,7 @@ impl Busy {
         Ok(Others {
             processes: all.saturating_sub(own).as_secs_f64() / time,
             stolen: stolen.as_secs_f64() / time,
+            waiting: 0.0,
         })
     }
 }
@@ -53,8 +56,22 @@ impl Others {
         Self {
             processes: self.processes.max(other.processes),
             stolen: self.stolen.max(other.stolen),
+            waiting: self.waiting.max(other.waiting),
         }
     }
+}
+
+/// For how long some process has waited for a processor, if the kernel keeps count.
+pub(crate) fn pressure() -> Option<Duration> {
+    let pressure = fs::read_to_string("/proc/pressure/cpu").ok()?;
+    waited(&pressure).map(Duration::from_micros)
+}
+
+/// The microseconds in the line for some processes.
+fn waited(pressure: &str) -> Option<u64> {
+    let some = pressure.lines().find(|line| line.starts_with("some "))?;
+    let total = some.split(' ').find_map(|part| part.strip_prefix("total="));
+    total?.parse().ok()
 }
 
 /// The ticks of processes, and those that were stolen.
@@ -78,6 +95,14 @@ mod tests {
         let stat = "cpu  10 2 30 400 5 6 7 80 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n";
         assert_eq!(parse(stat), Some((42, 80)));
         assert_eq!(parse("cpu0 1 1 1 1 1 1 1 1\n"), None);
+    }
+
+    #[test]
+    fn the_line_of_some_processes_is_read() {
+        let pressure = "some avg10=0.03 avg60=0.07 avg300=0.06 total=8723835\n\
+                        full avg10=0.00 avg60=0.00 avg300=0.00 total=5\n";
+        assert_eq!(waited(pressure), Some(8_723_835));
+        assert_eq!(waited("full total=1\n"), None);
     }
 
     #[test]

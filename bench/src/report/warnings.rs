@@ -11,6 +11,8 @@ use crate::servers::CONTROL;
 const CONTROL_OFF: f64 = 0.03;
 /// What others may take of a core.
 const OTHERS: f64 = 0.05;
+/// For how much of the time something may wait for a core.
+const WAITING: f64 = 0.1;
 /// What other virtual machines may take of a core.
 const STOLEN: f64 = 0.02;
 
@@ -58,6 +60,12 @@ fn of_case(outcome: &Outcome) -> Option<String> {
         reasons.push(format!(
             "other processes took {:.0} % of a core",
             outcome.others.processes * 100.0
+        ));
+    }
+    if outcome.others.waiting > WAITING {
+        reasons.push(format!(
+            "other processes waited for a core {:.0} % of the time, and ran in every gap",
+            outcome.others.waiting * 100.0
         ));
     }
     if outcome.others.stolen > STOLEN {
