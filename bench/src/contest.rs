@@ -48,6 +48,8 @@ pub(crate) struct Outcome {
     pub(crate) entries: Vec<Entry>,
     /// Requests a second, if they were not as many as possible.
     pub(crate) rate: Option<f64>,
+    /// What counted the system calls.
+    pub(crate) calls_by: Option<&'static str>,
     /// How the servers were scheduled.
     pub(crate) priority: Option<Priority>,
     /// What others did meanwhile; the worst of all starts.
@@ -75,6 +77,7 @@ pub(crate) fn hold(plan: &Plan, case: &'static Case, raw: &mut RawData) -> io::R
             Kind::Mixed { rate } => Some(rate),
             _ => None,
         },
+        calls_by: None,
         priority: None,
         others: Others::default(),
     };
@@ -249,6 +252,7 @@ impl<'a> Contest<'a> {
             let Some(calls) = SystemCalls::of(contestant.process.id()) else {
                 return Ok(());
             };
+            self.outcome.calls_by = Some(calls.by);
             let slice = self.run(place, 0);
             let calls = calls.end();
             self.outcome.entries[place].calls = slice

@@ -60,6 +60,6 @@ mod tests {
         let steps = steps();
         let begin = Instant::now();
         compute(steps);
-        assert!(begin.elapsed() > LENGTH / 2, "{steps}");
+        assert!(begin.elapsed() > LENGTH / 10, "{steps}");
     }
 }

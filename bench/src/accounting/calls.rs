@@ -1,5 +1,6 @@
-//! Counts system calls: by `perf` if that is there and may, and else by `strace`, which
-//! makes them slow, but counts them as well.
+//! Counts system calls: by `perf` if that is there and may, and else by `strace`. That
+//! counts as well, but slows the server down so much that it finds more to do at once,
+//! and needs other calls than it would.
 
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -10,6 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 /// The system calls of a process are being counted.
 #[derive(Debug)]
 pub(crate) struct SystemCalls {
+    /// Who counts.
+    pub(crate) by: &'static str,
     counter: Child,
     read: fn(&str) -> Option<u64>,
 }
@@ -30,7 +33,11 @@ impl SystemCalls {
         perf().or_else(strace)
     }
 
-    fn start(program: &str, arguments: &[&str], read: fn(&str) -> Option<u64>) -> Option<Self> {
+    fn start(
+        program: &'static str,
+        arguments: &[&str],
+        read: fn(&str) -> Option<u64>,
+    ) -> Option<Self> {
         let mut counter = Command::new(program)
             .args(arguments)
             .stdin(Stdio::null())
@@ -41,7 +48,11 @@ impl SystemCalls {
         // It does not say when it has begun; if it may not, it ends.
         sleep(Duration::from_millis(300));
         let runs = matches!(counter.try_wait(), Ok(None));
-        runs.then_some(Self { counter, read })
+        runs.then_some(Self {
+            by: program,
+            counter,
+            read,
+        })
     }
 
     /// How many there were since then.

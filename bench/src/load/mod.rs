@@ -202,7 +202,7 @@ fn wrong(what: &str) -> io::Error {
 mod tests {
     use super::*;
     use std::io::{Read, Write};
-    use std::net::{TcpListener, TcpStream};
+    use std::net::TcpListener;
     use std::thread;
 
     const MIXED: Open = Open {
@@ -251,7 +251,7 @@ mod tests {
         for _ in 0..3 {
             let done = load.closed(Duration::from_millis(30)).unwrap();
             assert!(done.requests >= 12, "{done:?}");
-            assert!(done.time >= Duration::from_millis(30), "{done:?}");
+            assert!(done.time() >= Duration::from_millis(30), "{done:?}");
         }
         for connection in &load.connections {
             assert_eq!(connection.sent, connection.received);

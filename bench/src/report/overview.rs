@@ -13,8 +13,10 @@ use crate::servers::Server;
 struct Column<'a> {
     title: String,
     decimals: usize,
-    figure: Box<dyn Fn(&Server) -> Option<f64> + 'a>,
+    figure: Box<FigureOf<'a>>,
 }
+
+type FigureOf<'a> = dyn Fn(&Server) -> Option<f64> + 'a;
 
 impl<'a> Column<'a> {
     fn cpu(outcome: &'a Outcome) -> Self {

@@ -90,6 +90,11 @@ fn cells(outcome: &Outcome, entry: &Entry) -> Vec<String> {
 fn remark(outcome: &Outcome) -> Option<String> {
     let rate = outcome.rate.unwrap_or_default();
     match outcome.case.kind {
+        Kind::Requests if outcome.calls_by == Some("strace") => Some(
+            "System calls were counted by strace, which slows servers down so much that they \
+             find more to do at once."
+                .to_owned(),
+        ),
         Kind::Requests | Kind::Idle => None,
         Kind::Latency { share } => Some(format!(
             "{} B × {}, open loop, {rate:.0} requests a second at random moments, which is \
