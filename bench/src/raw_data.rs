@@ -74,7 +74,7 @@ impl RawData {
         self.0.write_all(b"\n")
     }
 
-    pub(crate) fn close(mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
     }
 }

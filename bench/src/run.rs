@@ -39,14 +39,13 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         } else if plan.servers(case).next().is_some() {
             report.add(contest::hold(&plan, case, &mut raw)?);
         }
+        // A run that is interrupted leaves what it has.
+        raw.flush()?;
+        fs::write(folder.join("report.md"), report.to_string())?;
+        fs::write(folder.join("chart.svg"), report.chart().to_string())?;
     }
     progress("");
-    raw.close()?;
-
-    let text = report.to_string();
-    fs::write(folder.join("report.md"), &text)?;
-    fs::write(folder.join("chart.svg"), report.chart().to_string())?;
-    print!("{text}");
+    print!("{report}");
     println!("\nReport, chart and raw data: {}", folder.display());
     for warning in report.warnings() {
         eprintln!("WARNING: {warning}");

@@ -1,14 +1,16 @@
 //! What makes figures meaningless.
 
 use super::Report;
-use super::figures::{cpu, ratio};
+use super::figures::{Figure, cpu, p99, ratio};
 use crate::accounting::Priority;
 use crate::cases::Kind;
 use crate::contest::Outcome;
 use crate::servers::CONTROL;
 
-/// How far the control may be off.
-const CONTROL_OFF: f64 = 0.03;
+/// How far the control may be off in CPU time.
+const CPU_OFF: f64 = 0.03;
+/// How far it may be off in latency.
+const LATENCY_OFF: f64 = 0.2;
 /// What others may take of a core.
 const OTHERS: f64 = 0.05;
 /// For how much of the time something may wait for a core.
@@ -49,7 +51,11 @@ pub(super) fn of(report: &Report) -> Vec<String> {
 /// What makes the figures of a case meaningless.
 fn of_case(outcome: &Outcome) -> Option<String> {
     let mut reasons = Vec::new();
-    if let Some(off) = control(outcome).filter(|off| *off > CONTROL_OFF) {
+    let (figure, most): (Figure, f64) = match outcome.case.kind {
+        Kind::Latency { .. } => (p99, LATENCY_OFF),
+        _ => (cpu, CPU_OFF),
+    };
+    if let Some(off) = control(outcome, figure).filter(|off| *off > most) {
         reasons.push(format!(
             "the floor differs from itself by {:.0} %, so do not believe differences of less \
              than twice that",
@@ -78,10 +84,9 @@ fn of_case(outcome: &Outcome) -> Option<String> {
     Some(format!("{}: {reasons}.", outcome.case.name))
 }
 
-/// How far the floor is from itself.
-fn control(outcome: &Outcome) -> Option<f64> {
-    let by_cpu = matches!(outcome.case.kind, Kind::Requests | Kind::Churn);
-    let mut entries = outcome.entries.iter().filter(|_| by_cpu);
+/// How far the floor is from itself in some figure.
+fn control(outcome: &Outcome, figure: Figure) -> Option<f64> {
+    let mut entries = outcome.entries.iter();
     let control = entries.find(|entry| entry.server.name == CONTROL)?;
-    Some((ratio(outcome, control, cpu)?.median - 1.0).abs())
+    Some((ratio(outcome, control, figure)?.median - 1.0).abs())
 }
