@@ -8,6 +8,8 @@ use crate::statistics::Summary;
 #[derive(Debug)]
 pub(crate) struct Chart {
     pub(super) title: String,
+    /// A second line.
+    pub(super) machine: String,
     pub(super) panels: Vec<Panel>,
 }
 
@@ -21,12 +23,12 @@ pub(super) struct Panel {
 
 const COLUMNS: usize = 3;
 const WIDTH: usize = 400;
-const LABEL: usize = 115;
+const LABEL: usize = 135;
 const VALUE: usize = 60;
 const ROW: usize = 18;
 const HEAD: usize = 30;
 const GAP: usize = 24;
-const TOP: usize = 40;
+const TOP: usize = 60;
 
 impl Panel {
     fn height(&self) -> usize {
@@ -98,6 +100,7 @@ impl Panel {
 const STYLE: &str = "\
 text { font: 12px sans-serif; fill: #222 }
 .title { font-size: 14px }
+.machine { fill: #555 }
 .case { font-weight: bold }
 .name { text-anchor: end }
 .name.own { font-weight: bold }
@@ -121,8 +124,13 @@ impl Display for Chart {
         )?;
         writeln!(f, "<style>{STYLE}</style>")?;
         writeln!(f, r#"<rect width="100%" height="100%" fill="white"/>"#)?;
-        let title = escaped(&self.title);
-        writeln!(f, r#"<text class="title" x="{GAP}" y="24">{title}</text>"#)?;
+        for (class, text, y) in [("title", &self.title, 24), ("machine", &self.machine, 44)] {
+            let text = escaped(text);
+            writeln!(
+                f,
+                r#"<text class="{class}" x="{GAP}" y="{y}">{text}</text>"#
+            )?;
+        }
         let mut y = TOP;
         for line in lines {
             for (place, panel) in line.iter().enumerate() {
@@ -156,6 +164,7 @@ mod tests {
         };
         let chart = Chart {
             title: "a & b".to_owned(),
+            machine: String::new(),
             panels: ["1", "2", "3", "4"].map(panel).into(),
         };
         let drawn = chart.to_string();

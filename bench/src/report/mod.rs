@@ -140,9 +140,10 @@ impl Report {
         });
         Chart {
             title: format!(
-                "{}; medians and quartiles of {} rounds",
-                self.machine, self.rounds
+                "netpoll beside its rivals; medians and quartiles of {} rounds over {} starts",
+                self.rounds, self.starts
             ),
+            machine: self.machine.to_string(),
             panels: self.outcomes.iter().map(panel).chain(memory).collect(),
         }
     }
