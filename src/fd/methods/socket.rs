@@ -53,8 +53,7 @@ macro_rules! socket_methods {
             /// Whether operations return `WouldBlock` instead of waiting. For all clones,
             /// and for whoever has a duplicate of the descriptor, as in std. Does not wait.
             ///
-            /// [`wait_readable`](Self::wait_readable) and
-            /// [`wait_writable`](Self::wait_writable) wait in either mode.
+            /// [`wait_readable`](Self::wait_readable) waits in either mode.
             ///
             /// # Errors
             ///
