@@ -107,6 +107,7 @@
 //! | [`thread`] | tasks, in the shape of [`std::thread`]; scopes, parking |
 //! | [`thread_local!`](crate::thread_local) | values that each task has of its own |
 //! | [`io`] | errors that std has no kind for |
+//! | [`buf`] | bytes without copying them: `LinkBuffer`, a chain of pooled blocks |
 //! | [`blocking`] | closures that block, on threads of their own |
 //! | [`block_on`] | waiting for futures |
 //! | [`Builder`], [`Runtime`] | workers, stacks, hooks, a runtime of one's own and its end |
@@ -126,7 +127,7 @@ compile_error!(
     "netpoll runs on 64-bit Linux on x86-64 and aarch64 only: it is built on epoll, and on stack switching for these two"
 );
 
-mod buf;
+pub mod buf;
 mod fd;
 pub mod io;
 pub mod net;
