@@ -136,8 +136,10 @@ mod tests {
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 
+    use crate::fd::Cancelled;
     use crate::fs::File;
-    use crate::{Builder, io::Cancelled, thread};
+    use crate::sched::Builder;
+    use crate::thread;
 
     /// A file that is on a disk, and has no name any more.
     fn scratch() -> Arc<File> {
