@@ -75,6 +75,9 @@ pub(crate) struct Done {
     /// The same of those that asked for work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) computing: Option<Latency>,
+    /// From when a request was due until the client came to send it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) late: Option<Latency>,
 }
 
 impl Done {
@@ -84,6 +87,7 @@ impl Done {
             time_ns: time.as_nanos() as u64,
             latency: None,
             computing: None,
+            late: None,
         }
     }
 

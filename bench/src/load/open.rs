@@ -31,6 +31,8 @@ struct Ledger {
     outstanding: usize,
     ordinary: Latencies,
     computing: Latencies,
+    /// From when a request was due until it was sent.
+    late: Latencies,
 }
 
 impl Load {
@@ -48,7 +50,7 @@ impl Load {
                 let connection = &mut self.connections[place];
                 let computes =
                     open.mixed && work::is_asked_for(connection.upcoming(&self.text, size));
-                ledger.sent(place, Request { due, computes });
+                ledger.sent(place, Request { due, computes }, now);
                 connection.owed += size;
                 connection.flush(&self.text)?;
                 due += gap(&mut random, open.rate);
@@ -96,10 +98,12 @@ impl Ledger {
             outstanding: 0,
             ordinary: Latencies::default(),
             computing: Latencies::default(),
+            late: Latencies::default(),
         }
     }
 
-    fn sent(&mut self, connection: usize, request: Request) {
+    fn sent(&mut self, connection: usize, request: Request, now: Duration) {
+        self.late.add(now.saturating_sub(request.due));
         self.in_flight[connection].push_back(request);
         self.outstanding += 1;
     }
@@ -121,6 +125,7 @@ impl Ledger {
         Done {
             latency: Latency::of(self.ordinary),
             computing: Latency::of(self.computing),
+            late: Latency::of(self.late),
             ..Done::of(requests as u64, time)
         }
     }
@@ -143,7 +148,8 @@ mod tests {
         for (connection, due) in [(0, 100), (1, 110), (0, 120)] {
             let due = Duration::from_nanos(due);
             let computes = connection == 1;
-            ledger.sent(connection, Request { due, computes });
+            let now = due + Duration::from_nanos(7);
+            ledger.sent(connection, Request { due, computes }, now);
         }
         ledger.came(0, 2, Duration::from_nanos(150));
         assert_eq!(ledger.outstanding, 1);
@@ -152,5 +158,6 @@ mod tests {
         assert_eq!(done.requests, 3);
         assert_eq!(done.latency.unwrap().max_ns, 50);
         assert_eq!(done.computing.unwrap().max_ns, 100);
+        assert_eq!(done.late.unwrap().max_ns, 7);
     }
 }

@@ -44,6 +44,11 @@ pub(super) fn computing_p50(slice: &Slice) -> Option<f64> {
     Some(slice.done.computing?.p50_ns as f64 / 1e3)
 }
 
+/// The client was no later than this with all but one request in a hundred.
+pub(super) fn late_p99(slice: &Slice) -> Option<f64> {
+    Some(slice.done.late?.p99_ns as f64 / 1e3)
+}
+
 /// A figure of a server, over the rounds.
 pub(super) fn summary(entry: &Entry, figure: Figure) -> Option<Summary> {
     Summary::of(entry.slices.iter().filter_map(figure))

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::figures::{
-    Cell, Spread, computing_p50, cpu, p50, p99, p999, rate, ratio, summary, switches,
+    Cell, Spread, computing_p50, cpu, late_p99, p50, p99, p999, rate, ratio, summary, switches,
     user_and_system,
 };
 use crate::cases::Kind;
@@ -23,6 +23,7 @@ fn columns(kind: Kind) -> &'static [&'static str] {
             "p50, µs",
             "p99, µs",
             "p99.9, µs",
+            "p99 of the client's own lateness, µs",
             "p99, ratio",
             "CPU, ratio",
         ],
@@ -63,6 +64,7 @@ fn cells(outcome: &Outcome, entry: &Entry) -> Vec<String> {
             spread(p50, 0),
             spread(p99, 0),
             median(p999, 0),
+            median(late_p99, 0),
             relative(p99),
             relative(cpu),
         ],

@@ -1,16 +1,18 @@
 //! What makes figures meaningless.
 
 use super::Report;
-use super::figures::{Figure, cpu, p99, ratio};
+use super::figures::{Figure, cpu, late_p99, p99, ratio, summary};
 use crate::accounting::Priority;
 use crate::cases::Kind;
 use crate::contest::Outcome;
-use crate::servers::CONTROL;
+use crate::servers::{CONTROL, FLOOR};
 
 /// How far the control may be off in CPU time.
 const CPU_OFF: f64 = 0.03;
 /// How far it may be off in latency.
 const LATENCY_OFF: f64 = 0.2;
+/// How large a part of the floor's p99 may be the client's own lateness.
+const CLIENT_LATE: f64 = 0.5;
 /// What others may take of a core.
 const OTHERS: f64 = 0.05;
 /// For how much of the time something may wait for a core.
@@ -62,6 +64,13 @@ fn of_case(outcome: &Outcome) -> Option<String> {
             off * 100.0
         ));
     }
+    if let Some(late) = late(outcome).filter(|late| *late > CLIENT_LATE) {
+        reasons.push(format!(
+            "the client was late itself, by {:.0} % of the floor's p99: it is the client that \
+             is near its limit",
+            late * 100.0
+        ));
+    }
     if outcome.others.processes > OTHERS {
         reasons.push(format!(
             "other processes took {:.0} % of a core",
@@ -82,6 +91,13 @@ fn of_case(outcome: &Outcome) -> Option<String> {
     }
     let reasons = (!reasons.is_empty()).then(|| reasons.join("; "))?;
     Some(format!("{}: {reasons}.", outcome.case.name))
+}
+
+/// The part of the floor's latency that is the client's.
+fn late(outcome: &Outcome) -> Option<f64> {
+    let mut entries = outcome.entries.iter();
+    let floor = entries.find(|entry| entry.server.name == FLOOR)?;
+    Some(summary(floor, late_p99)?.median / summary(floor, p99)?.median)
 }
 
 /// How far the floor is from itself in some figure.
