@@ -9,6 +9,9 @@
 //! memory of that process has grown since its first connection, divided by their number.
 //! What the kernel keeps for a socket is not in it. In debug builds frames are larger.
 //!
+//! `--smoke` checks, with few connections, that netpoll's `copy` and `BufReader` keep no
+//! buffer, which those of std do.
+//!
 //! A connection takes two descriptors, since its other end is in the same process.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -59,13 +62,13 @@ fn main() -> io::Result<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let count = |text: &str| text.parse().ok().filter(|count| *count > 0);
     match *arguments {
-        [] => table(10_000),
-        ["--smoke"] => table(200),
+        [] => table(10_000).map(drop),
+        ["--smoke"] => check(&table(200)?),
         ["--way", name, connections] => {
             let way = WAYS.iter().find(|way| way.name == name);
             measure(way.expect("a way"), count(connections).expect("a number"))
         }
-        [text] if count(text).is_some() => table(count(text).unwrap_or_default()),
+        [text] if count(text).is_some() => table(count(text).unwrap_or_default()).map(drop),
         _ => {
             eprintln!("usage: idle_memory [CONNECTIONS | --smoke]");
             std::process::exit(2);
@@ -73,9 +76,11 @@ fn main() -> io::Result<()> {
     }
 }
 
-fn table(wanted: usize) -> io::Result<()> {
+/// Prints what a connection costs in each way, and returns it.
+fn table(wanted: usize) -> io::Result<Vec<usize>> {
     let connections = wanted.min(descriptors()?.saturating_sub(100) / 2);
     println!("{connections} idle connections, bytes resident for each:");
+    let mut figures = Vec::new();
     for way in &WAYS {
         let output = std::process::Command::new(std::env::current_exe()?)
             .args(["--way", way.name, &connections.to_string()])
@@ -86,8 +91,19 @@ fn table(wanted: usize) -> io::Result<()> {
         }
         let bytes = String::from_utf8_lossy(&output.stdout);
         println!("{:>8}  {}", bytes.trim(), way.what);
+        figures.push(bytes.trim().parse().map_err(io::Error::other)?);
     }
-    Ok(())
+    Ok(figures)
+}
+
+fn check(figures: &[usize]) -> io::Result<()> {
+    let [_, copy, lines, std_copy, std_lines, _] = figures else {
+        unreachable!("as many as there are ways");
+    };
+    if copy + 4096 <= *std_copy && lines + 4096 <= *std_lines {
+        return Ok(());
+    }
+    Err(io::Error::other("a buffer is kept while nothing is there"))
 }
 
 /// Serves, lets so many connections become idle, and prints what each costs.

@@ -20,10 +20,10 @@ const LAYERS: &[(&str, u32)] = &[
     ("thread", 6),
     ("time", 6),
     ("net", 7),
-    ("os", 7),
     ("io", 7),
     ("fs", 7),
     ("process", 7),
+    ("os", 8),
 ];
 
 /// The folders, and files, that may contain unsafe code.

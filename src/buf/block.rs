@@ -62,7 +62,6 @@ impl Block {
     }
 
     /// How many bytes have room in all.
-    #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }

@@ -21,6 +21,9 @@ pub struct Blocks {
     pub hits: u64,
     /// How often a block had to be allocated.
     pub misses: u64,
+    /// Bytes that a [`LinkBuffer`](crate::buf::LinkBuffer) copied because somebody
+    /// wanted bytes in a row that lay in several blocks.
+    pub joined: u64,
 }
 
 /// The counters of a thread. A block that is taken on one thread and dropped on
@@ -32,15 +35,19 @@ pub(super) struct Counters {
     pub(super) taken: Counter,
     pub(super) hits: Counter,
     pub(super) misses: Counter,
+    pub(super) joined: Counter,
 }
 
 impl Counters {
-    const NONE: Self = Self {
-        held: Counter(AtomicU64::new(0)),
-        taken: Counter(AtomicU64::new(0)),
-        hits: Counter(AtomicU64::new(0)),
-        misses: Counter(AtomicU64::new(0)),
-    };
+    const fn new() -> Self {
+        Self {
+            held: Counter(AtomicU64::new(0)),
+            taken: Counter(AtomicU64::new(0)),
+            hits: Counter(AtomicU64::new(0)),
+            misses: Counter(AtomicU64::new(0)),
+            joined: Counter(AtomicU64::new(0)),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -80,7 +87,7 @@ struct Register {
 static REGISTER: Mutex<Register> = Mutex::new(Register {
     all: Vec::new(),
     vacant: Vec::new(),
-    late: Counters::NONE,
+    late: Counters::new(),
 });
 
 fn register() -> MutexGuard<'static, Register> {
@@ -98,7 +105,7 @@ pub(super) fn count_late(count: impl FnOnce(&Counters)) {
 pub(super) fn enter() -> &'static Counters {
     let mut register = register();
     register.vacant.pop().unwrap_or_else(|| {
-        let counters: &'static Counters = Box::leak(Box::new(Counters::NONE));
+        let counters: &'static Counters = Box::leak(Box::new(Counters::new()));
         register.all.push(counters);
         counters
     })
@@ -145,5 +152,6 @@ pub fn blocks() -> Blocks {
         taken: at_least_zero(sum(|counters| &counters.taken)),
         hits: sum(|counters| &counters.hits),
         misses: sum(|counters| &counters.misses),
+        joined: sum(|counters| &counters.joined),
     }
 }

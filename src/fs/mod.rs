@@ -10,7 +10,7 @@
 //! # What it costs
 //!
 //! A hand-over to a thread of the pool and back: some tens of microseconds. So do much
-//! in one call: [`read`], [`write`], [`copy`], [`File::read_to_end`](std::io::Read) and
+//! in one call: [`read`], [`write()`], [`copy`], [`File::read_to_end`](std::io::Read) and
 //! [`create_dir_all`] take one hand-over each, [`read_dir`] takes one for some hundred
 //! entries, and a [`BufWriter`](std::io::BufWriter) makes one write of many.
 //!
@@ -72,6 +72,7 @@ mod open_file;
 mod open_options;
 mod raw;
 mod read_dir;
+mod read_write;
 mod tree;
 pub mod unix;
 mod whole;

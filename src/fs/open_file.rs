@@ -129,3 +129,84 @@ impl OpenFile {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Read, Seek, Write};
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use crate::fd::Cancelled;
+    use crate::fs::File;
+    use crate::sched::Builder;
+    use crate::thread;
+
+    /// A file that is on a disk, and has no name any more.
+    fn scratch() -> Arc<File> {
+        let id = std::process::id();
+        let path = std::env::temp_dir().join(format!("netpoll-turns-{id}"));
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&path)
+            .unwrap();
+        file.write_all(b"0123456789").unwrap();
+        let _ = std::fs::remove_file(&path);
+        Arc::new(file)
+    }
+
+    type Use = fn(&File) -> io::Result<u64>;
+    const USES: [Use; 4] = [
+        |mut file| file.stream_position(),
+        |mut file| file.read(&mut [0; 2]).map(|n| n as u64),
+        |mut file| file.write(b"x").map(|n| n as u64),
+        |mut file| file.read_to_end(&mut Vec::new()).map(|n| n as u64),
+    ];
+
+    /// The task parks, so the only worker goes on, and the kernel is not asked before.
+    #[test]
+    fn who_uses_the_position_waits_for_its_turn() {
+        let runtime = Builder::new().workers(1).build().unwrap();
+        let test = runtime.spawn(|| {
+            let file = scratch();
+            for uses in USES {
+                for user in [Arc::clone(&file), Arc::new(file.try_clone().unwrap())] {
+                    let turn = file.turn().unwrap();
+                    let task = thread::spawn(move || uses(&user));
+                    for _ in 0..100 {
+                        thread::yield_now();
+                    }
+                    assert!(!task.is_finished());
+                    drop(turn);
+                    task.join().unwrap().unwrap();
+                }
+            }
+        });
+        test.join().unwrap();
+    }
+
+    #[test]
+    fn the_end_of_a_runtime_ends_waiting_for_a_turn() {
+        let runtime = Builder::new().workers(1).build().unwrap();
+        let file = scratch();
+        let _turn = file.turn().unwrap();
+        let clone = Arc::clone(&file);
+        let task = runtime.spawn(move || (&*clone).stream_position());
+        runtime.shutdown(Instant::now() + Duration::from_secs(20));
+        assert!(Cancelled::is_cause_of(&task.join().unwrap().unwrap_err()));
+    }
+
+    #[test]
+    fn what_has_no_position_takes_no_turns() {
+        let (reader, writer) = io::pipe().unwrap();
+        let (reader, writer) = (
+            File::from(std::os::fd::OwnedFd::from(reader)),
+            File::from(std::os::fd::OwnedFd::from(writer)),
+        );
+        assert!(reader.turn().unwrap().is_none());
+        (&writer).write_all(b"x").unwrap();
+        assert_eq!((&reader).read(&mut [0; 4]).unwrap(), 1);
+    }
+}

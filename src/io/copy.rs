@@ -15,7 +15,7 @@ const FIRST: usize = 16 * 1024;
 /// Parks the task, or blocks the thread, while the reader has nothing and while the
 /// writer takes nothing; what bounds either of them bounds this. While it waits for
 /// the reader it holds no buffer, so that an idle proxy or echo costs no more than its
-/// task; see [Buffers](self#buffers). The writer is not flushed.
+/// task; see [Buffers](crate::io#buffers). The writer is not flushed.
 ///
 /// # Errors
 ///

@@ -65,12 +65,14 @@ impl Descriptor {
                 }
                 fd
             }
-            // With a mode of its own where that can be had: not without /proc.
-            Err(this) => Some(this.as_fd())
-                .filter(|_| !this.shared)
-                .and_then(|fd| file::reopen(fd).ok())
-                .map_or_else(|| file::duplicate(this.as_fd()), Ok)
-                .expect("there is a descriptor to spare"),
+            Err(this) => {
+                // With a mode of its own, where that can be had: not without /proc.
+                let reopened = (!this.shared).then(|| file::reopen(this.as_fd()));
+                let reopened = reopened.and_then(Result::ok);
+                reopened
+                    .or_else(|| file::duplicate(this.as_fd()).ok())
+                    .expect("there is a descriptor to spare")
+            }
         }
     }
 

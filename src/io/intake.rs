@@ -80,6 +80,7 @@ impl<R: ?Sized + Read> Intake<R> {
         }
         let block = if self.full {
             let again = self.again.take();
+            let again = again.filter(|block| block.capacity() >= most);
             let mut block = again.unwrap_or_else(|| Block::with_room_for(most));
             let reader = self.reader_mut();
             let n = block.fill(most, |buffer| reader.read(buffer))?;

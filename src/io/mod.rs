@@ -19,7 +19,8 @@
 //!
 //! [`stdout()`], [`stderr()`], `print!` and `eprint!` are std's, and block the worker while
 //! the system takes no more. Terminals and files take what is written nearly at once.
-//! A pipe whose reader falls behind does not, and the worker's tasks then wait for that
+//! (Their locks are of the thread, and do not keep the worker's other tasks out: do not
+//! hold one while the task waits.) A pipe whose reader falls behind does not, and the worker's tasks then wait for that
 //! reader. A program that writes much to one, from tasks, has several ways: write in
 //! [`blocking`](crate::blocking), send lines to one task or thread that writes, or hold
 //! the descriptor as a [`PipeWriter`]:

@@ -7,6 +7,10 @@ use super::CAPACITY;
 use super::intake::Intake;
 use crate::buf::Block;
 
+/// As much as is read at once, in bytes, however large the buffer may be. A block for
+/// more would have to be allocated each time.
+const MOST: usize = 1 << 20;
+
 /// Adds a buffer to a reader, in the shape of [`std::io::BufReader`]; the buffer is there
 /// only while there are bytes in it.
 ///
@@ -211,7 +215,7 @@ impl<R: ?Sized + Read> Read for BufReader<R> {
 impl<R: ?Sized + Read> BufRead for BufReader<R> {
     fn fill_buf(&mut self) -> Result<&[u8]> {
         if self.block.is_none() {
-            self.block = self.intake.next(self.capacity)?;
+            self.block = self.intake.next(self.capacity.min(MOST))?;
         }
         Ok(self.buffer())
     }

@@ -73,6 +73,14 @@ impl TcpListener {
     /// # Errors
     ///
     /// `NotConnected`, with [`Closed`](crate::io::Closed), once the listener is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let listener = netpoll::net::TcpListener::bind("127.0.0.1:0")?;
+    /// assert!(listener.local_addr()?.ip().is_loopback());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "Addr")]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         socket::local_address(self.socket.open()?)

@@ -45,6 +45,17 @@ impl UdpSocket {
     /// # Errors
     ///
     /// What `setsockopt` fails with.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::net::UdpSocket;
+    ///
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// socket.set_multicast_loop_v4(false)?;
+    /// assert!(!socket.multicast_loop_v4()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_multicast_loop_v4(&self, multicast_loop: bool) -> io::Result<()> {
         options::set_multicast_loop_v4(self.socket.open()?, multicast_loop)
     }
@@ -64,6 +75,18 @@ impl UdpSocket {
     /// # Errors
     ///
     /// What `setsockopt` fails with.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::net::UdpSocket;
+    ///
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// assert_eq!(socket.multicast_ttl_v4()?, 1);
+    /// socket.set_multicast_ttl_v4(4)?;
+    /// assert_eq!(socket.multicast_ttl_v4()?, 4);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_multicast_ttl_v4(&self, ttl: u32) -> io::Result<()> {
         options::set_multicast_ttl_v4(self.socket.open()?, ttl)
     }
@@ -83,6 +106,17 @@ impl UdpSocket {
     /// # Errors
     ///
     /// What `setsockopt` fails with, for a socket of IPv4.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::net::UdpSocket;
+    ///
+    /// let socket = UdpSocket::bind("[::1]:0")?;
+    /// socket.set_multicast_loop_v6(false)?;
+    /// assert!(!socket.multicast_loop_v6()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_multicast_loop_v6(&self, multicast_loop: bool) -> io::Result<()> {
         options::set_multicast_loop_v6(self.socket.open()?, multicast_loop)
     }

@@ -122,6 +122,17 @@ impl TcpStream {
     /// # Errors
     ///
     /// `NotConnected` when the connection is gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// assert_eq!(stream.peer_addr()?, listener.local_addr()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "RemoteAddr")]
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         socket::peer_address(self.socket.open()?)
@@ -133,6 +144,17 @@ impl TcpStream {
     ///
     /// What `getsockname` fails with; `NotConnected`, with
     /// [`Closed`](crate::io::Closed), once the stream is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// assert!(stream.local_addr()?.ip().is_loopback());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         socket::local_address(self.socket.open()?)
     }
@@ -176,6 +198,21 @@ impl TcpStream {
     /// # Errors
     ///
     /// As for a read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::net::{TcpListener, TcpStream};
+    /// use std::io::{Read, Write};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut stream = TcpStream::connect(listener.local_addr()?)?;
+    /// stream.write_all(b"hello")?;
+    /// let (mut peer, _) = listener.accept()?;
+    /// assert_eq!(peer.peek(&mut [0; 16])?, 5);
+    /// assert_eq!(peer.read(&mut [0; 16])?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.socket.peek(buffer)
     }
@@ -186,6 +223,19 @@ impl TcpStream {
     /// # Errors
     ///
     /// What `setsockopt` fails with.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// assert!(!stream.nodelay()?);
+    /// stream.set_nodelay(true)?;
+    /// assert!(stream.nodelay()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "SetNoDelay")]
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         options::set_nodelay(self.socket.open()?, nodelay)

@@ -11,6 +11,18 @@ macro_rules! ttl_methods {
             ///
             /// What `setsockopt` fails with; `NotConnected`, with
             /// [`Closed`](crate::io::Closed), once the socket is closed.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// use netpoll::net::UdpSocket;
+            ///
+            /// // Connections and listeners have it too.
+            /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+            /// socket.set_ttl(9)?;
+            /// assert_eq!(socket.ttl()?, 9);
+            /// # Ok::<(), std::io::Error>(())
+            /// ```
             pub fn set_ttl(&self, ttl: u32) -> std::io::Result<()> {
                 crate::sys::socket::options::set_ttl(self.socket.open()?, ttl)
             }

@@ -90,6 +90,17 @@ impl UdpSocket {
     /// `NetworkUnreachable`, `AddrNotAvailable`, `InvalidInput` if there is no address;
     /// what resolving a name fails with. Not that nobody is there: that comes with a later
     /// operation, as `ConnectionRefused`, if at all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::net::UdpSocket;
+    ///
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// socket.connect("127.0.0.1:9")?;
+    /// assert_eq!(socket.peer_addr()?.port(), 9);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "Dial")]
     pub fn connect<A: ToSocketAddrs>(&self, addresses: A) -> io::Result<()> {
         each_address(addresses, |address| {
@@ -135,6 +146,18 @@ impl UdpSocket {
     /// # Errors
     ///
     /// As for [`recv_from`](Self::recv_from).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::net::UdpSocket;
+    ///
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// socket.send_to(b"hello", socket.local_addr()?)?;
+    /// assert_eq!(socket.peek_from(&mut [0; 16])?, (5, socket.local_addr()?));
+    /// assert_eq!(socket.recv_from(&mut [0; 16])?, (5, socket.local_addr()?));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.socket.receive_from(|fd| udp::peek_from(fd, buffer))
     }
@@ -189,6 +212,16 @@ impl UdpSocket {
     /// is no address, or it is of the other version of IP; `WouldBlock` after the write
     /// timeout, and in non-blocking mode; `TimedOut` after the deadline; `NotConnected`,
     /// with [`Closed`](crate::io::Closed), once the socket is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::net::UdpSocket;
+    ///
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// assert_eq!(socket.send_to(b"hello", socket.local_addr()?)?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "WriteTo")]
     pub fn send_to<A: ToSocketAddrs>(&self, bytes: &[u8], addresses: A) -> io::Result<usize> {
         let address = addresses.to_socket_addrs()?.next().ok_or_else(|| {
@@ -205,6 +238,18 @@ impl UdpSocket {
     ///
     /// As for [`send_to`](Self::send_to); raw `EDESTADDRREQ` without a peer;
     /// `ConnectionRefused` if an earlier datagram found nobody.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::net::UdpSocket;
+    ///
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// assert!(socket.send(b"to whom?").is_err());
+    /// socket.connect(socket.local_addr()?)?;
+    /// assert_eq!(socket.send(b"hello")?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "Write")]
     pub fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         self.socket.send_datagram(bytes)
@@ -225,6 +270,16 @@ impl UdpSocket {
     /// # Errors
     ///
     /// `NotConnected`, with [`Closed`](crate::io::Closed), once the socket is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::net::UdpSocket;
+    ///
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// assert!(socket.local_addr()?.ip().is_loopback());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         socket::local_address(self.socket.open()?)
     }

@@ -36,6 +36,19 @@ pub struct Child {
 }
 
 impl Child {
+    pub(super) fn started(child: std::process::Child) -> Self {
+        Self::new(child, Process::started)
+    }
+
+    fn new(mut child: std::process::Child, process: fn(std::process::Child) -> Process) -> Self {
+        Self {
+            stdin: child.stdin.take().map(ChildStdin::from),
+            stdout: child.stdout.take().map(ChildStdout::from),
+            stderr: child.stderr.take().map(ChildStderr::from),
+            process: process(child),
+        }
+    }
+
     /// The number of the process.
     #[must_use]
     pub fn id(&self) -> u32 {
@@ -245,13 +258,8 @@ fn read_both(
 
 impl From<std::process::Child> for Child {
     /// A child that std has started, with its pipes; they come into non-blocking mode.
-    fn from(mut child: std::process::Child) -> Self {
-        Self {
-            stdin: child.stdin.take().map(ChildStdin::from),
-            stdout: child.stdout.take().map(ChildStdout::from),
-            stderr: child.stderr.take().map(ChildStderr::from),
-            process: Process::new(child),
-        }
+    fn from(child: std::process::Child) -> Self {
+        Self::new(child, Process::from_elsewhere)
     }
 }
 

@@ -162,7 +162,7 @@ impl Command {
             }
             child
         })?;
-        child.map(Child::from)
+        child.map(Child::started)
     }
 
     /// Starts the process, reads what it puts out, and waits until it has ended.

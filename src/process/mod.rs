@@ -12,7 +12,8 @@
 //!
 //! A thousand children therefore take no thread while they run. Where the system refuses
 //! the descriptor (by its age, a filter, or for want of one to spare), waiting takes a
-//! thread of the pool for each child instead.
+//! thread of the pool for each child instead, and is not cancelled when its runtime is
+//! shut down; [`wait_timeout`](Child::wait_timeout) then looks every 50 ms.
 //!
 //! Beside std's methods there are bounds: [`Child::wait_timeout`] and
 //! [`Child::wait_deadline`], and Go's deadlines on the pipes.

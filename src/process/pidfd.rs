@@ -29,13 +29,17 @@ pub(super) struct Process {
 }
 
 impl Process {
-    pub(super) fn new(child: std::process::Child) -> Self {
-        let mut process = Self { child, fd: None };
-        // An error comes again to who waits.
-        if let Ok(None) = process.try_wait() {
-            process.open();
-        }
+    /// One that was not waited for since it was started.
+    pub(super) fn started(child: std::process::Child) -> Self {
+        let mut process = Self::from_elsewhere(child);
+        process.open();
         process
+    }
+
+    /// One that may have been waited for. Its number says nothing before std has looked,
+    /// and looking reaps: whoever waits does that.
+    pub(super) fn from_elsewhere(child: std::process::Child) -> Self {
+        Self { child, fd: None }
     }
 
     /// Opens the descriptor. The child has not been reaped.

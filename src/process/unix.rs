@@ -73,8 +73,9 @@ pub trait CommandExt: private::Sealed {
         F: FnMut() -> io::Result<()> + Send + Sync + 'static;
 
     /// Runs the command in the place of this process: all its tasks and threads are gone.
-    /// Returns only if that fails, as [`Command::spawn`] does; what
-    /// [`pre_exec`](Self::pre_exec) and others have changed stays changed then.
+    /// Returns only if that fails, as [`Command::spawn`] does. What has been changed on the
+    /// way stays so then, as in std: inputs and outputs, what a closure of
+    /// [`pre_exec`](Self::pre_exec) did, and SIGPIPE, which is not ignored any more.
     ///
     /// Runs in place, without parking.
     ///

@@ -1,7 +1,6 @@
 //! A barrier, in the shape of [`std::sync::Barrier`].
 
 use std::fmt;
-use std::panic::RefUnwindSafe;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::task::{Outcome, Reason, Time, Wait, WaitList};
@@ -43,8 +42,6 @@ struct State {
 ///
 /// See [`Barrier`].
 pub struct BarrierWaitResult(bool);
-
-impl RefUnwindSafe for Barrier {}
 
 impl Barrier {
     /// A barrier for so many. Zero is the same as one: nobody waits.

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
-use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use super::raw;
 
@@ -42,9 +41,6 @@ use super::raw;
 /// }
 /// ```
 pub struct Once(raw::Once);
-
-impl UnwindSafe for Once {}
-impl RefUnwindSafe for Once {}
 
 /// What [`Once::call_once_force`] tells its closure.
 ///

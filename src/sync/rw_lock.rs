@@ -41,7 +41,7 @@ use crate::task;
 ///
 /// Where nobody waits, a compare-and-swap to take it and one to let go. Readers on
 /// several workers change the same word, so for a value that is read for a few
-/// nanoseconds a [`Mutex`](super::Mutex) does as well. The lock itself takes 88
+/// nanoseconds a [`Mutex`](super::Mutex) does as well. The lock itself takes 96
 /// bytes beside its value.
 ///
 /// # Examples

@@ -41,12 +41,15 @@ impl Lock {
     /// Takes the lock, however long it takes.
     #[inline]
     pub(crate) fn lock(&self, reason: Reason) {
-        while !self.try_lock() {
-            let Ok(waited) = self.wait(reason, || Ok::<_, Infallible>(Time::NEVER));
-            if waited.is_none() {
-                return;
-            }
+        if !self.try_lock() {
+            self.lock_slow(reason);
         }
+    }
+
+    #[cold]
+    fn lock_slow(&self, reason: Reason) {
+        let wait = || self.wait(reason, || Ok::<_, Infallible>(Time::NEVER));
+        while let Ok(Some(_)) = wait() {}
     }
 
     /// Takes the lock, if it is free.

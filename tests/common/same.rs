@@ -75,7 +75,12 @@ macro_rules! same {
     ($(#[$meta:meta])* fn $name:ident($dir:ident, $seen:ident) $body:block) => {
         $(#[$meta])*
         #[test]
-        #[allow(unused_imports, unused_variables, reason = "a body uses a part")]
+        #[allow(
+            unused_imports,
+            unused_variables,
+            clippy::useless_conversion,
+            reason = "a body uses a part, and converts what is std's already on std"
+        )]
         fn $name() {
             fn on_std($dir: &std::path::Path, $seen: &mut $crate::same::Seen) {
                 use std::os::unix::{fs as unix_fs, process as unix_process};

@@ -1,6 +1,6 @@
 //! What waits for a file does not hold up its worker.
 
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,10 +17,10 @@ fn make_fifo(path: &Path) {
     assert!(made.unwrap().success());
 }
 
-/// Opening a FIFO blocks its thread until the other end is opened, here by a task of the
+/// Pain 12: a task that blocks freezes the rest. Opening a FIFO blocks its thread until the other end is opened, here by a task of the
 /// same worker.
 #[test]
-fn other_tasks_go_on_while_one_opens_a_fifo() {
+fn pain_12_other_tasks_go_on_while_one_opens_a_fifo() {
     on_workers(|| {
         let scratch = Scratch::new();
         let path = scratch.join("fifo");
@@ -100,7 +100,7 @@ fn tasks_take_turns_with_the_position() {
                         // Some on the pool, which holds the turn meanwhile.
                         if mine.len() % 64 == i {
                             let length = file.metadata().unwrap().len();
-                            assert_eq!((&*file).seek(SeekFrom::Current(0)).unwrap() % 4, 0);
+                            assert_eq!((&*file).stream_position().unwrap() % 4, 0);
                             let mut last = [0; 4];
                             file.read_exact_at(&mut last, length - 4).unwrap();
                             assert_eq!(u32::from_ne_bytes(last), 19_999);
@@ -219,8 +219,8 @@ fn descriptors() -> usize {
 }
 
 #[test]
-fn no_descriptor_is_left() {
-    in_child("parking::no_descriptor_is_left", &[], || {
+fn pain_10_no_descriptor_is_left() {
+    in_child("parking::pain_10_no_descriptor_is_left", &[], || {
         on_workers(|| {
             let scratch = Scratch::new();
             let path = scratch.join("file");

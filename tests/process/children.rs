@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 
+use crate::common::{child, is_child, on};
 use crate::same::same;
 
 same! {
@@ -62,7 +63,6 @@ same! {
         // SAFETY: it does nothing.
         unsafe { command.pre_exec(|| Err(std::io::Error::from_raw_os_error(libc::ENOTTY))) };
         seen.done(command.spawn());
-        seen.result::<()>(Err(process::Command::new("/no/such/program").exec()));
     }
 }
 
@@ -181,4 +181,25 @@ same! {
         seen.result(child.try_wait());
         seen.result(child.kill());
     }
+}
+
+/// In a process of its own: even where it fails, it resets what signals do.
+#[test]
+fn a_command_takes_the_place_of_the_process() {
+    use netpoll::process::Command;
+    use netpoll::process::unix::CommandExt;
+    let name = "children::a_command_takes_the_place_of_the_process";
+    if is_child() {
+        return on(2, || {
+            let error = Command::new("/no/such/program").exec();
+            assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+            let error = Command::new("sh")
+                .args(["-c", "echo replaced; exit 7"])
+                .exec();
+            panic!("{error}");
+        });
+    }
+    let output = child(name, &[]);
+    assert_eq!(output.status.code(), Some(7));
+    assert!(output.stdout.ends_with(b"replaced\n"));
 }

@@ -89,13 +89,13 @@ same! {
             .stdout(process::Stdio::piped())
             .spawn()
             .unwrap();
-        seen.result(
-            process::Command::new("sh")
-                .args(["-c", "head -c 500000 /dev/zero || echo failed"])
-                .stdout(reader.stdin.take().unwrap())
-                .status(),
-        );
+        let mut writer = process::Command::new("sh")
+            .args(["-c", "head -c 500000 /dev/zero || echo failed"])
+            .stdout(reader.stdin.take().unwrap())
+            .spawn()
+            .unwrap();
         seen.add(reader.wait_with_output().unwrap().stdout.len());
+        seen.result(writer.wait());
     }
 }
 

@@ -22,36 +22,40 @@ fn zombies() -> bool {
 }
 
 #[test]
-fn nothing_is_left_of_200_children() {
-    in_child("scarce::nothing_is_left_of_200_children", &[], || {
-        on_workers(|| {
-            Command::new("true").output().unwrap();
-            let before = descriptors();
-            for round in 0..10 {
-                let tasks: Vec<_> = (0..20)
-                    .map(|i| {
-                        thread::spawn(move || match (round + i) % 4 {
-                            0 => assert!(Command::new("true").status().unwrap().success()),
-                            1 => drop(Command::new("echo").output().unwrap()),
-                            2 => {
-                                let mut child = Command::new("sleep");
-                                let child = child.arg("100").stdin(Stdio::piped());
-                                let mut child = child.stderr(Stdio::piped()).spawn().unwrap();
-                                child.kill().unwrap();
-                                child.wait().unwrap();
-                            }
-                            _ => assert!(Command::new("/no/such/program").spawn().is_err()),
+fn pain_10_nothing_is_left_of_200_children() {
+    in_child(
+        "scarce::pain_10_nothing_is_left_of_200_children",
+        &[],
+        || {
+            on_workers(|| {
+                Command::new("true").output().unwrap();
+                let before = descriptors();
+                for round in 0..10 {
+                    let tasks: Vec<_> = (0..20)
+                        .map(|i| {
+                            thread::spawn(move || match (round + i) % 4 {
+                                0 => assert!(Command::new("true").status().unwrap().success()),
+                                1 => drop(Command::new("echo").output().unwrap()),
+                                2 => {
+                                    let mut child = Command::new("sleep");
+                                    let child = child.arg("100").stdin(Stdio::piped());
+                                    let mut child = child.stderr(Stdio::piped()).spawn().unwrap();
+                                    child.kill().unwrap();
+                                    child.wait().unwrap();
+                                }
+                                _ => assert!(Command::new("/no/such/program").spawn().is_err()),
+                            })
                         })
-                    })
-                    .collect();
-                for task in tasks {
-                    task.join().unwrap();
+                        .collect();
+                    for task in tasks {
+                        task.join().unwrap();
+                    }
                 }
-            }
-            assert_eq!(descriptors(), before);
-            assert!(!zombies());
-        });
-    });
+                assert_eq!(descriptors(), before);
+                assert!(!zombies());
+            });
+        },
+    );
 }
 
 /// With so many descriptors to spare, for each number: either the child runs, and all of

@@ -17,7 +17,7 @@ same! {
         let mutex = Mutex::new(0);
         let short = Duration::from_millis(2);
         let (guard, result) = NEVER.wait_timeout(mutex.lock().unwrap(), short).unwrap();
-        note!(log, guard, result, result.timed_out(), result == result.clone());
+        note!(log, guard, result, result.timed_out(), result == { result });
         let (guard, result) = NEVER.wait_timeout_while(guard, short, |value| *value == 0).unwrap();
         note!(log, guard, result);
         let (guard, result) = NEVER.wait_timeout_while(guard, short, |value| { *value += 1; false }).unwrap();

@@ -31,7 +31,11 @@ same! {
 
         let (sender, receiver) = channel();
         note!(log, sender.send(1), sender.send(2));
-        let sum: u32 = (&receiver).into_iter().take(2).sum();
+        let mut sum = 0;
+        for value in &receiver {
+            sum += value;
+            if sum == 3 { break; }
+        }
         drop(receiver);
         note!(log, sum, sender.send(3));
     }

@@ -37,10 +37,14 @@ impl Unwinding {
         this
     }
 
-    fn end(self) {
+    fn end_among_others(self) {
         assert!(std::thread::panicking(), "others of the worker see it");
         self.go_on.send(()).unwrap();
         assert!(self.task.join().is_err());
+    }
+
+    fn end(self) {
+        self.end_among_others();
         assert!(!std::thread::panicking());
     }
 }
@@ -85,8 +89,9 @@ fn the_panic_of_another_task_poisons_nothing() {
 #[test]
 fn who_waits_while_unwinding_still_poisons() {
     on(1, || {
-        let locks = [(); 3].map(|()| Arc::new(Mutex::new(0)));
-        let unwinding = locks.clone().map(|lock| Unwinding::begin(Some(lock)));
+        let lock = Arc::new(Mutex::new(0));
+        let unwinding = Unwinding::begin(Some(Arc::clone(&lock)));
+        let others = [(); 2].map(|()| Unwinding::begin(None));
         let innocents: Vec<_> = (0..5)
             .map(|_| {
                 thread::spawn(|| {
@@ -99,14 +104,14 @@ fn who_waits_while_unwinding_still_poisons() {
             })
             .collect();
         thread::yield_now();
-        for unwinding in unwinding {
-            unwinding.go_on.send(()).unwrap();
-            assert!(unwinding.task.join().is_err());
+        unwinding.end_among_others();
+        assert!(lock.is_poisoned());
+        for other in others {
+            other.end_among_others();
         }
         for innocent in innocents {
             innocent.join().unwrap();
         }
-        assert!(locks[0].is_poisoned());
     });
 }
 

@@ -75,7 +75,7 @@ fn readers_share_and_writers_do_not() {
         let work = |number: usize, shared: Arc<(RwLock<(usize, usize)>, AtomicUsize)>| {
             move || {
                 for i in 0..EACH {
-                    if (i + number) % 4 == 0 {
+                    if (i + number).is_multiple_of(4) {
                         let mut value = shared.0.write().unwrap();
                         assert_eq!(shared.1.fetch_add(1, Ordering::Relaxed), 0);
                         value.0 += 1;

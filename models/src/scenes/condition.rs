@@ -10,7 +10,7 @@ use loom::thread::JoinHandle;
 use crate::Weakening;
 use crate::data::Data;
 use crate::sync::Condition;
-use crate::task::{self, Lock, Outcome, Reason, Time};
+use crate::task::{self, Lock, Outcome, Reason, Time, Wait};
 
 struct Guarded {
     lock: Lock,
@@ -37,7 +37,8 @@ impl Guarded {
     fn wait(&self) {
         self.lock();
         while self.data.read() == 0 {
-            self.changed.wait(&self.lock, Time::NEVER);
+            let wait = Wait::begin(Reason::Condition);
+            self.changed.wait(wait, &self.lock, Time::NEVER);
         }
         self.data.write(self.data.read() - 1);
         self.lock.unlock();
@@ -94,7 +95,8 @@ pub fn who_is_late_takes_nothing() {
         move || {
             guarded.lock();
             if guarded.data.read() == 0 {
-                let outcome = guarded.changed.wait(&guarded.lock, Time::PAST);
+                let wait = Wait::begin(Reason::Condition);
+                let outcome = guarded.changed.wait(wait, &guarded.lock, Time::PAST);
                 let in_time = outcome == Outcome::Woken && !Weakening::Cancel.is_set();
                 if in_time && guarded.data.read() == 1 {
                     guarded.changed.notify_one();

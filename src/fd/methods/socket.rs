@@ -55,8 +55,7 @@ macro_rules! socket_methods {
             ///
             /// Such operations never let other tasks run, so a loop of them has to say
             /// [`yield_now`](crate::thread::yield_now).
-            /// [`wait_readable`](Self::wait_readable) and
-            /// [`wait_writable`](Self::wait_writable) wait in either mode.
+            /// [`wait_readable`](Self::wait_readable) waits in either mode.
             ///
             /// # Errors
             ///

@@ -1,7 +1,6 @@
 //! The ends that send.
 
 use std::fmt;
-use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use super::channel::Sending;
 use super::{SendError, TrySendError};
@@ -22,11 +21,6 @@ pub struct Sender<T>(pub(super) Sending<T>);
 ///
 /// See [`send`](Self::send).
 pub struct SyncSender<T>(pub(super) Sending<T>);
-
-impl<T> UnwindSafe for Sender<T> {}
-impl<T> RefUnwindSafe for Sender<T> {}
-impl<T> UnwindSafe for SyncSender<T> {}
-impl<T> RefUnwindSafe for SyncSender<T> {}
 
 impl<T> Sender<T> {
     /// Sends a value. It never waits; a task that sends many in a row gives way to

@@ -22,8 +22,9 @@ impl Condition {
 
     /// Lets go of the lock, waits, and takes the lock again. Returns how the wait
     /// ended: [`Outcome::Deadline`] if nobody has notified it.
-    pub(crate) fn wait(&self, lock: &Lock, deadline: Time) -> Outcome {
-        let wait = Wait::begin(Reason::Condition);
+    ///
+    /// The caller has begun the wait, which may panic; from here on nothing does.
+    pub(crate) fn wait(&self, wait: Wait, lock: &Lock, deadline: Time) -> Outcome {
         let waker = wait.waker();
         self.waiters().push(waker);
         lock.unlock();

@@ -48,6 +48,18 @@ impl UnixDatagram {
     ///
     /// `AddrInUse` if the path exists, `NotFound`, `PermissionDenied`; `InvalidInput` for a
     /// path of more than 107 bytes, or with a NUL byte.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::os::unix::net::UnixDatagram;
+    ///
+    /// let path = std::env::temp_dir().join(format!("netpoll-example-{}", std::process::id()));
+    /// let socket = UnixDatagram::bind(&path)?;
+    /// assert_eq!(socket.local_addr()?.as_pathname(), Some(&*path));
+    /// std::fs::remove_file(&path)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "ListenUnixgram")]
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Self> {
         Self::bind_addr(&SocketAddr::from_pathname(path)?)
@@ -58,6 +70,19 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// As for [`bind`](Self::bind).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::os::linux::net::SocketAddrExt;
+    /// use netpoll::os::unix::net::{SocketAddr, UnixDatagram};
+    ///
+    /// let name = format!("netpoll example {}", std::process::id());
+    /// let address = SocketAddr::from_abstract_name(&name)?;
+    /// let socket = UnixDatagram::bind_addr(&address)?;
+    /// assert_eq!(socket.local_addr()?.as_abstract_name(), Some(name.as_bytes()));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn bind_addr(address: &SocketAddr) -> io::Result<Self> {
         let fd = unix::datagram()?;
         unix::bind(fd.as_fd(), address)?;
@@ -72,6 +97,15 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// What `socket` fails with: `EMFILE`, `ENFILE`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::os::unix::net::UnixDatagram;
+    ///
+    /// assert!(UnixDatagram::unbound()?.local_addr()?.is_unnamed());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn unbound() -> io::Result<Self> {
         Ok(Self {
             socket: Socket::new(unix::datagram()?),
@@ -113,6 +147,21 @@ impl UnixDatagram {
     ///
     /// `NotFound`, `PermissionDenied`; `ConnectionRefused` if nobody is there; `InvalidInput`
     /// as for [`bind`](Self::bind).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::os::unix::net::UnixDatagram;
+    ///
+    /// let path = std::env::temp_dir().join(format!("netpoll-example-{}", std::process::id()));
+    /// let server = UnixDatagram::bind(&path)?;
+    /// let client = UnixDatagram::unbound()?;
+    /// client.connect(&path)?;
+    /// client.send(b"hello")?;
+    /// assert_eq!(server.recv(&mut [0; 16])?, 5);
+    /// std::fs::remove_file(&path)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn connect<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
         self.connect_addr(&SocketAddr::from_pathname(path)?)
     }
@@ -122,6 +171,21 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// As for [`connect`](Self::connect).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::os::linux::net::SocketAddrExt;
+    /// use netpoll::os::unix::net::{SocketAddr, UnixDatagram};
+    ///
+    /// let name = format!("netpoll example {}", std::process::id());
+    /// let address = SocketAddr::from_abstract_name(&name)?;
+    /// let server = UnixDatagram::bind_addr(&address)?;
+    /// let client = UnixDatagram::unbound()?;
+    /// client.connect_addr(&address)?;
+    /// assert_eq!(client.peer_addr()?.as_abstract_name(), Some(name.as_bytes()));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn connect_addr(&self, address: &SocketAddr) -> io::Result<()> {
         unix::set_peer(self.socket.open()?, address)
     }
@@ -136,6 +200,19 @@ impl UnixDatagram {
     /// `WouldBlock` after the read timeout, and in non-blocking mode; `TimedOut` after the
     /// deadline; `NotConnected`, with [`Closed`](crate::io::Closed), once the socket is
     /// closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::os::unix::net::UnixDatagram;
+    ///
+    /// let (left, right) = UnixDatagram::pair()?;
+    /// left.send(b"hello")?;
+    /// let (length, sender) = right.recv_from(&mut [0; 16])?;
+    /// assert_eq!(length, 5);
+    /// assert!(sender.is_unnamed());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.socket
             .receive_from(|fd| unix::receive_from(fd, buffer))
@@ -146,6 +223,17 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// As for [`recv_from`](Self::recv_from).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::os::unix::net::UnixDatagram;
+    ///
+    /// let (left, right) = UnixDatagram::pair()?;
+    /// left.send(b"hello")?;
+    /// assert_eq!(right.recv(&mut [0; 16])?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.socket.receive_datagram(buffer)
     }
@@ -156,6 +244,18 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// As for [`recv_from`](Self::recv_from).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::os::unix::net::UnixDatagram;
+    ///
+    /// let (left, right) = UnixDatagram::pair()?;
+    /// left.send(b"hello")?;
+    /// assert_eq!(right.peek(&mut [0; 16])?, 5);
+    /// assert_eq!(right.recv(&mut [0; 16])?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.socket.peek_datagram(buffer)
     }
@@ -171,6 +271,19 @@ impl UnixDatagram {
     /// for one that is too long; `WouldBlock` after the write timeout, and in non-blocking
     /// mode; `TimedOut` after the deadline; `NotConnected`, with
     /// [`Closed`](crate::io::Closed), once the socket is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::os::unix::net::UnixDatagram;
+    ///
+    /// let path = std::env::temp_dir().join(format!("netpoll-example-{}", std::process::id()));
+    /// let server = UnixDatagram::bind(&path)?;
+    /// assert_eq!(UnixDatagram::unbound()?.send_to(b"hello", &path)?, 5);
+    /// assert_eq!(server.recv(&mut [0; 16])?, 5);
+    /// std::fs::remove_file(&path)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn send_to<P: AsRef<Path>>(&self, bytes: &[u8], path: P) -> io::Result<usize> {
         self.send_to_addr(bytes, &SocketAddr::from_pathname(path)?)
     }
@@ -180,6 +293,20 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// As for [`send_to`](Self::send_to).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::os::linux::net::SocketAddrExt;
+    /// use netpoll::os::unix::net::{SocketAddr, UnixDatagram};
+    ///
+    /// let name = format!("netpoll example {}", std::process::id());
+    /// let address = SocketAddr::from_abstract_name(&name)?;
+    /// let server = UnixDatagram::bind_addr(&address)?;
+    /// UnixDatagram::unbound()?.send_to_addr(b"hello", &address)?;
+    /// assert_eq!(server.recv(&mut [0; 16])?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn send_to_addr(&self, bytes: &[u8], address: &SocketAddr) -> io::Result<usize> {
         self.socket
             .write_patiently(|| unix::send_to(self.socket.as_fd(), bytes, address))
@@ -194,6 +321,17 @@ impl UnixDatagram {
     ///
     /// As for [`send_to`](Self::send_to); `NotConnected` without a peer; `ConnectionReset`,
     /// and `ConnectionRefused`, when it has gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::os::unix::net::UnixDatagram;
+    ///
+    /// let (left, right) = UnixDatagram::pair()?;
+    /// assert_eq!(left.send(b"hello")?, 5);
+    /// assert_eq!(right.recv(&mut [0; 16])?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         self.socket.send_datagram(bytes)
     }
@@ -203,6 +341,19 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// `NotConnected` without a [peer](Self::connect).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::os::unix::net::UnixDatagram;
+    /// use netpoll::net::Shutdown;
+    ///
+    /// let (left, right) = UnixDatagram::pair()?;
+    /// left.shutdown(Shutdown::Write)?;
+    /// assert!(left.send(b"hello").is_err());
+    /// assert_eq!(right.send(b"hello")?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         socket::shutdown(self.socket.open()?, how)
     }

@@ -48,6 +48,18 @@ impl UnixListener {
     ///
     /// `AddrInUse` if the path exists, `NotFound`, `PermissionDenied`; `InvalidInput` for a
     /// path of more than 107 bytes, or with a NUL byte.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::os::unix::net::UnixListener;
+    ///
+    /// let path = std::env::temp_dir().join(format!("netpoll-example-{}", std::process::id()));
+    /// let listener = UnixListener::bind(&path)?;
+    /// assert!(UnixListener::bind(&path).is_err());
+    /// std::fs::remove_file(&path)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "ListenUnix")]
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Self> {
         Self::bind_addr(&SocketAddr::from_pathname(path)?)
@@ -59,6 +71,19 @@ impl UnixListener {
     /// # Errors
     ///
     /// As for [`bind`](Self::bind).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::os::linux::net::SocketAddrExt;
+    /// use netpoll::os::unix::net::{SocketAddr, UnixListener};
+    ///
+    /// let name = format!("netpoll example {}", std::process::id());
+    /// let address = SocketAddr::from_abstract_name(&name)?;
+    /// let listener = UnixListener::bind_addr(&address)?;
+    /// assert_eq!(listener.local_addr()?.as_abstract_name(), Some(name.as_bytes()));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn bind_addr(address: &SocketAddr) -> io::Result<Self> {
         Ok(Self {
             socket: Socket::new_listener(unix::listen(address)?),
@@ -70,6 +95,18 @@ impl UnixListener {
     /// # Errors
     ///
     /// `NotConnected`, with [`Closed`](crate::io::Closed), once the listener is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::os::unix::net::UnixListener;
+    ///
+    /// let path = std::env::temp_dir().join(format!("netpoll-example-{}", std::process::id()));
+    /// let listener = UnixListener::bind(&path)?;
+    /// assert_eq!(listener.local_addr()?.as_pathname(), Some(&*path));
+    /// std::fs::remove_file(&path)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "Addr")]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         unix::local_address(self.socket.open()?)

@@ -76,6 +76,20 @@ impl UnixStream {
     /// # Errors
     ///
     /// As for [`connect`](Self::connect).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::os::linux::net::SocketAddrExt;
+    /// use netpoll::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+    ///
+    /// let name = format!("netpoll example {}", std::process::id());
+    /// let address = SocketAddr::from_abstract_name(&name)?;
+    /// let _listener = UnixListener::bind_addr(&address)?;
+    /// let stream = UnixStream::connect_addr(&address)?;
+    /// assert_eq!(stream.peer_addr()?.as_abstract_name(), Some(name.as_bytes()));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn connect_addr(address: &SocketAddr) -> io::Result<Self> {
         Self::connect_within(address, None)
     }
@@ -148,6 +162,16 @@ impl UnixStream {
     /// # Errors
     ///
     /// `NotConnected`, with [`Closed`](crate::io::Closed), once the stream is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::os::unix::net::UnixStream;
+    ///
+    /// let (left, right) = UnixStream::pair()?;
+    /// assert!(left.local_addr()?.is_unnamed());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         unix::local_address(self.socket.open()?)
     }
@@ -157,6 +181,16 @@ impl UnixStream {
     /// # Errors
     ///
     /// `NotConnected`, with [`Closed`](crate::io::Closed), once the stream is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::os::unix::net::UnixStream;
+    ///
+    /// let (left, right) = UnixStream::pair()?;
+    /// assert!(left.peer_addr()?.is_unnamed());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "RemoteAddr")]
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         unix::peer_address(self.socket.open()?)
@@ -169,6 +203,19 @@ impl UnixStream {
     /// # Errors
     ///
     /// `NotConnected`, with [`Closed`](crate::io::Closed), once the stream is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use netpoll::net::Shutdown;
+    /// use std::io::Read;
+    ///
+    /// let (left, mut right) = UnixStream::pair()?;
+    /// left.shutdown(Shutdown::Write)?;
+    /// assert_eq!(right.read(&mut [0; 16])?, 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "CloseRead")]
     #[doc(alias = "CloseWrite")]
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
@@ -183,6 +230,19 @@ impl UnixStream {
     /// # Errors
     ///
     /// As for a read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::{Read, Write};
+    ///
+    /// let (mut left, mut right) = UnixStream::pair()?;
+    /// left.write_all(b"hello")?;
+    /// assert_eq!(right.peek(&mut [0; 16])?, 5);
+    /// assert_eq!(right.read(&mut [0; 16])?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.socket.peek(buffer)
     }
