@@ -26,7 +26,7 @@ fn record(number: u64) -> Record {
         parent: None,
     };
     let mut record = of(number);
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         record.parent = Some(Box::new(of(number / 3)));
     }
     record
