@@ -162,17 +162,22 @@ impl Chain {
         true
     }
 
-    /// The next bytes as others may hold them, if they lie in one segment and it is
-    /// worth it.
+    /// Takes the next bytes, which there must be, as something that lives as long as it
+    /// likes; `None` if they lie in several segments.
     pub(super) fn take_bytes(&mut self, n: usize) -> Option<Bytes> {
         debug_assert!(n > 0 && n <= self.readable);
         let segment = self.go_to_readable();
-        // A small part would keep the whole from being used again.
-        let worth = n >= COPIED && n >= segment.held() / 16;
-        if segment.readable() < n || !worth {
+        if segment.readable() < n {
             return None;
         }
-        let bytes = segment.take_bytes(n);
+        // A small part would keep the whole from being used again.
+        let bytes = if n >= COPIED && n >= segment.held() / 16 {
+            segment.take_bytes(n)
+        } else {
+            let copy = Bytes::copy_from_slice(&segment.content()[..n]);
+            segment.skip(n);
+            copy
+        };
         self.readable -= n;
         Some(bytes)
     }
