@@ -75,7 +75,7 @@ fn peeking_further_and_further_costs_in_proportion() {
 }
 
 #[test]
-fn what_is_read_goes_back_only_when_it_is_released() {
+fn pain_02_what_was_read_counts_until_it_is_released() {
     let mut buffer = LinkBuffer::from(&text(10_000)[..]);
     let first = buffer.next(6_000).unwrap();
     assert_eq!(first, &text(6_000)[..]);
