@@ -1,6 +1,7 @@
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::io::{self, BufRead, IoSlice, Read, Write};
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::thread;
 
 use bytes::{Buf, BufMut, Bytes};
@@ -503,8 +504,10 @@ fn nor_is_a_vectored_one() {
 #[test]
 #[should_panic(expected = "not a part")]
 fn a_receiver_returns_what_it_was_given() {
-    let buffer = LinkBuffer::new();
-    let _ = buffer.receive::<Infallible>(4, |_| Ok(Box::leak(Box::new([1; 4]))));
+    static REACHABLE: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
+    let elsewhere: &'static mut [u8] = Box::leak(Box::new([1; 4]));
+    REACHABLE.store(elsewhere.as_mut_ptr(), Ordering::Relaxed);
+    let _ = LinkBuffer::new().receive::<Infallible>(4, |_| Ok(elsewhere));
 }
 
 #[test]
