@@ -37,6 +37,26 @@ impl Fd {
         self.write_with(ONE_PIECE, |fd, _| send(fd))
     }
 
+    /// Sends many datagrams: `send` gets how many of them, or of their bytes, are sent, and
+    /// returns how many more it could send. An error ends it; if some were sent before,
+    /// they are reported, and not the error: it was about the datagram that comes next,
+    /// and comes again if that is sent again.
+    pub(crate) fn send_many(
+        &self,
+        all: usize,
+        mut send: impl FnMut(BorrowedFd<'_>, usize) -> Result<usize, Fault>,
+    ) -> io::Result<usize> {
+        let mut failed_after = None;
+        let sent = self.write_with(all, |fd, sent| match send(fd, sent) {
+            Err(Fault::Error(_)) if sent > 0 => {
+                failed_after = Some(sent);
+                Ok(all - sent)
+            }
+            other => other,
+        })?;
+        Ok(failed_after.unwrap_or(sent))
+    }
+
     /// Sends one datagram to the peer.
     pub(crate) fn send_datagram(&self, bytes: &[u8]) -> io::Result<usize> {
         self.send_by(|fd| socket::send(fd, bytes))

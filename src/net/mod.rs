@@ -52,6 +52,7 @@ mod stream;
 mod ttl;
 mod udp;
 
+pub use crate::sys::socket::envelope::{Ecn, Received, Transmit};
 pub use keep_alive::KeepAlive;
 pub use listener::{Incoming, TcpListener};
 pub use resolve::ToSocketAddrs;
@@ -59,7 +60,7 @@ pub use std::net::{
     AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6,
 };
 pub use stream::TcpStream;
-pub use udp::UdpSocket;
+pub use udp::{Batch, Datagram, DatagramMut, UdpSocket};
 
 use std::io;
 
