@@ -11,6 +11,7 @@ mod control;
 pub(crate) mod envelope;
 mod message;
 pub(crate) mod options;
+pub(crate) mod raw_ip;
 pub(crate) mod raw_options;
 pub(crate) mod udp;
 pub(crate) mod unix;
