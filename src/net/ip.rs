@@ -89,7 +89,11 @@ impl IpSocket {
     /// `NetworkUnreachable`, `AddrNotAvailable`.
     #[doc(alias = "DialIP")]
     pub fn connect(&self, address: impl Into<ScopedIpAddr>) -> io::Result<()> {
-        udp::connect(self.socket.open()?, &address.into().with_port(0))
+        let fd = self.socket.open()?;
+        // The port of these sockets is the protocol. A peer with port zero would be none to
+        // `getpeername`.
+        let protocol = socket::local_address(fd)?.port();
+        udp::connect(fd, &address.into().with_port(protocol))
     }
 
     /// Receives a packet without its header, and tells from whom. Returns its length, or

@@ -57,8 +57,8 @@ impl UnixSeqpacket {
     ///
     /// # Errors
     ///
-    /// `NotFound`, `PermissionDenied`; `ConnectionRefused` if nobody listens; raw
-    /// `EPROTOTYPE` for a listener of streams; `InvalidInput` for a path of more than 107
+    /// `NotFound`, `PermissionDenied`; `ConnectionRefused` if nobody listens; that, or
+    /// raw `EPROTOTYPE`, for a listener of streams; `InvalidInput` for a path of more than 107
     /// bytes, or with a NUL byte.
     ///
     /// # Examples
@@ -168,8 +168,8 @@ impl UnixSeqpacket {
     /// # Errors
     ///
     /// Raw `EMSGSIZE` for one that is longer than the [send
-    /// buffer](Self::set_send_buffer_size); `BrokenPipe` if the peer has gone; `WouldBlock`
-    /// after the write timeout, and in non-blocking mode; `TimedOut` after the deadline;
+    /// buffer](Self::set_send_buffer_size); `BrokenPipe` if the peer has gone, after one
+    /// `ConnectionReset` if it left packets unread; `WouldBlock` after the write timeout, and in non-blocking mode; `TimedOut` after the deadline;
     /// `NotConnected`, with [`Closed`](crate::io::Closed), once the socket is closed.
     #[doc(alias = "Write")]
     pub fn send(&self, bytes: &[u8]) -> io::Result<usize> {
