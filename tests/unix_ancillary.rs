@@ -284,8 +284,9 @@ fn ourselves() -> UCred {
 fn peers_and_senders_are_known() {
     everywhere(|| {
         let expected = UCred {
-            // SAFETY: these have no preconditions.
+            // SAFETY: it has no preconditions.
             uid: unsafe { libc::geteuid() },
+            // SAFETY: it has no preconditions.
             gid: unsafe { libc::getegid() },
             pid: Some(std::process::id() as i32),
         };

@@ -8,6 +8,7 @@ use std::os::fd::BorrowedFd;
 
 use super::{Fd, ShortRead};
 use crate::sys::socket::{self, Fault};
+use crate::task;
 
 /// A write that is done once anything was sent.
 const ONE_PIECE: usize = 0;
@@ -27,6 +28,17 @@ impl Fd {
 
     pub(crate) fn peek_datagram(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.read_with(ShortRead::ProvesNothing, |fd| socket::peek(fd, buffer))
+    }
+
+    /// Receives many datagrams, by the call given, and returns how many.
+    pub(crate) fn receive_many(
+        &self,
+        receive: impl FnMut(BorrowedFd<'_>) -> Result<usize, Fault>,
+    ) -> io::Result<usize> {
+        let received = self.read_with(ShortRead::ProvesNothing, receive)?;
+        // Each is as much work as if it had come alone, nearly all of it the kernel's.
+        task::spend_more(received.saturating_sub(1));
+        Ok(received)
     }
 
     /// Sends one datagram, by the call given.

@@ -3,9 +3,9 @@
 use std::{fmt, io};
 
 use super::UdpSocket;
-use crate::fd::ShortRead;
 use crate::sys::socket::envelope::{Envelope, Received, Transmit};
 use crate::sys::socket::udp;
+use crate::task;
 
 /// Datagrams that are received, or sent, by one system call.
 ///
@@ -401,7 +401,7 @@ impl UdpSocket {
     #[doc(alias = "recvmmsg")]
     pub fn recv_batch(&self, batch: &mut Batch) -> io::Result<usize> {
         batch.clear();
-        let count = self.socket.read_with(ShortRead::ProvesNothing, |fd| {
+        let count = self.socket.receive_many(|fd| {
             udp::receive_batch(fd, &mut batch.memory, batch.size, &mut batch.envelopes)
         })?;
         batch.is_addressed[..count].fill(false);
@@ -454,12 +454,14 @@ impl UdpSocket {
         if batch.is_empty() {
             return Ok(0);
         }
-        self.socket.send_many(batch.len, |fd, sent| {
+        let sent = self.socket.send_many(batch.len, |fd, sent| {
             let rest = sent..batch.len;
             udp::send_batch(
                 fd,
                 rest.map(|index| (batch.bytes(index), &batch.envelopes[index])),
             )
-        })
+        })?;
+        task::spend_more(sent.saturating_sub(1));
+        Ok(sent)
     }
 }

@@ -59,9 +59,13 @@ pub(crate) fn receive(
     let mut ids = None;
     for (level, kind, data) in control.messages() {
         match (level, kind) {
-            (libc::SOL_SOCKET, libc::SCM_RIGHTS) => descriptors.extend(take(data)),
+            (libc::SOL_SOCKET, libc::SCM_RIGHTS) => {
+                // SAFETY: the kernel wrote this a moment ago, and it is read once.
+                descriptors.extend(unsafe { take(data) });
+            }
             // Nobody asked for it here.
-            (libc::SOL_SOCKET, SCM_PIDFD) => drop(take(data)),
+            // SAFETY: as above.
+            (libc::SOL_SOCKET, SCM_PIDFD) => drop(unsafe { take(data) }),
             (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) => ids = ids_of(data),
             _ => {}
         }
@@ -78,15 +82,19 @@ pub(crate) fn receive(
     })
 }
 
-/// The descriptors that the kernel put into our table, and wrote into a message. Called
-/// once for each message.
-fn take(data: &[u8]) -> Vec<OwnedFd> {
+/// The descriptors that the kernel put into our table, and wrote into a message.
+///
+/// # Safety
+///
+/// The kernel wrote `data` as that of a message with descriptors, and they are taken out of
+/// it once.
+unsafe fn take(data: &[u8]) -> Vec<OwnedFd> {
     let (numbers, _) = data.as_chunks::<4>();
     let numbers = numbers.iter().map(|bytes| RawFd::from_ne_bytes(*bytes));
     // A pidfd that could not be made is an error's number.
     let open = numbers.filter(|number| *number >= 0);
-    // SAFETY: the kernel opened these for us a moment ago and said so in this message only,
-    // which is read once: they are open, and nobody else's.
+    // SAFETY: the kernel opened these for us, and said so in this message only, which is
+    // taken apart once, as the caller promises: they are open, and nobody else's.
     open.map(|number| unsafe { OwnedFd::from_raw_fd(number) })
         .collect()
 }
