@@ -103,8 +103,8 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`net`] | TCP and UDP, in the shape of [`std::net`]; timeouts and deadlines; names; from and to std |
-//! | [`os`] | sockets of Unix and descriptors, in the shape of [`std::os`] |
+//! | [`net`] | TCP and UDP, in the shape of [`std::net`]; timeouts and deadlines; names; from and to std; batches and segments of datagrams, packets of IP, interfaces |
+//! | [`os`] | sockets of Unix and descriptors, in the shape of [`std::os`]; packets, descriptors that go along |
 //! | [`thread`] | tasks, in the shape of [`std::thread`]; scopes, parking |
 //! | [`sync`] | locks, channels and conditions whose waiters park, in the shape of [`std::sync`] |
 //! | [`thread_local!`](crate::thread_local) | values that each task has of its own |
@@ -122,7 +122,7 @@
 //! | `docs/guide.md` | hazards, deadlines, tuning, debugging |
 //! | `docs/architecture.md` | how it works, and why so |
 //! | `docs/soundness.md` | every hazard that is known, and the test that shows what is done |
-//! | `examples/` | ten thousand connections, a million tasks, what an idle one costs, a loop on epoll by hand |
+//! | `examples/` | ten thousand connections, a million tasks, what an idle one costs, datagrams in batches, a loop on epoll by hand |
 
 #[cfg(not(all(
     target_os = "linux",

@@ -7,10 +7,12 @@
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::unlink::UnlinkOnClose;
 use super::{Cancelled, Closed, Fd, ShortRead, error_of};
 use crate::poll::{Stop, Timeout, Way};
 use crate::sys::poll;
@@ -35,6 +37,8 @@ pub(crate) struct Listening {
     /// Whether the open socket is in whichever mode somebody else wants who has a
     /// duplicate of it. Locked while the mode changes, and while it matters.
     mode_is_shared: Mutex<bool>,
+    /// The path that goes with the socket, of one of Unix.
+    pub(super) unlink: UnlinkOnClose,
 }
 
 impl Listening {
@@ -79,6 +83,28 @@ impl Listening {
 }
 
 impl Fd {
+    /// Sets the path that is removed before the listener is closed.
+    pub(crate) fn set_unlink_on_close(&self, path: Option<&Path>) -> io::Result<()> {
+        self.open()?;
+        self.unlink_on_close().map_or(Ok(()), |it| it.set(path))
+    }
+
+    /// Whether there is such a path.
+    pub(crate) fn unlinks_on_close(&self) -> bool {
+        self.unlink_on_close().is_some_and(UnlinkOnClose::is_set)
+    }
+
+    fn unlink_on_close(&self) -> Option<&UnlinkOnClose> {
+        self.listening.as_deref().map(|listening| &listening.unlink)
+    }
+
+    /// Removes it: the listener ends.
+    pub(super) fn unlink(&self) {
+        if let Some(unlink) = self.unlink_on_close() {
+            unlink.unlink();
+        }
+    }
+
     /// Accepts a connection.
     pub(crate) fn accept<A>(
         &self,

@@ -8,6 +8,7 @@
 //! It is the same for tasks and for plain threads.
 
 mod accept;
+mod ancillary;
 mod busy;
 mod cancelled;
 mod closed;
@@ -20,6 +21,7 @@ mod read;
 mod ready;
 mod source;
 mod stream;
+mod unlink;
 mod write;
 
 use std::io;
@@ -162,6 +164,7 @@ impl Fd {
     /// the last who shares it lets go, so that it cannot come to mean something
     /// else to one who still holds it.
     pub(crate) fn close(&self) {
+        self.unlink();
         self.registration.direction(Way::Read).close();
         self.registration.direction(Way::Write).close();
         self.registration.deregister(self.as_fd());
@@ -238,6 +241,7 @@ impl Fd {
 impl Drop for Fd {
     fn drop(&mut self) {
         if let Some(fd) = &self.fd {
+            self.unlink();
             self.registration.deregister(fd.as_fd());
         }
     }

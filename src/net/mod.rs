@@ -8,6 +8,11 @@
 //! and not for one operation), `close`, which ends what others are waiting for,
 //! `wait_readable`, which waits without a buffer, and options for which std has no name.
 //!
+//! What std's UDP lacks: many datagrams in a call ([`Batch`]), datagrams that the system
+//! takes apart and joins ([`send_segments`](UdpSocket::send_segments)), and what goes with
+//! them ([`Transmit`], [`Received`]). Below UDP there is [`IpSocket`], and the host's
+//! [`interfaces`].
+//!
 //! All stable names of [`std::net`] are here, so that one `use` line ports a file. Sockets
 //! of Unix are in [`os::unix::net`](crate::os::unix::net), as in std.
 //!
@@ -44,22 +49,29 @@
 #![deny(unsafe_code)]
 
 mod convert;
+mod interfaces;
+mod ip;
 mod keep_alive;
 mod listener;
 mod multicast;
 mod resolve;
+mod scoped;
 mod stream;
 mod ttl;
 mod udp;
 
+pub use crate::sys::socket::envelope::{Ecn, Received, Transmit};
+pub use interfaces::{Interface, InterfaceAddress, interfaces};
+pub use ip::IpSocket;
 pub use keep_alive::KeepAlive;
 pub use listener::{Incoming, TcpListener};
 pub use resolve::ToSocketAddrs;
+pub use scoped::{ScopedIpAddr, ScopedIpAddrParseError};
 pub use std::net::{
     AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6,
 };
 pub use stream::TcpStream;
-pub use udp::UdpSocket;
+pub use udp::{Batch, Datagram, DatagramMut, UdpSocket};
 
 use std::io;
 

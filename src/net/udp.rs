@@ -1,5 +1,12 @@
 //! `UdpSocket`.
 
+mod batch;
+mod group;
+mod message;
+mod report;
+
+pub use batch::{Batch, Datagram, DatagramMut};
+
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::{fmt, io};

@@ -11,6 +11,7 @@
 //! | `epoll_pwait2` | timeouts finer than a millisecond (Linux 5.11) | `epoll_wait`, timeouts rounded up |
 //! | `guard` | `MADV_GUARD_INSTALL` (Linux 6.13) | `mprotect`, two mappings for each stack |
 //! | `pidfd` | `pidfd_open` (Linux 5.3) | waiting for a process on a thread that blocks |
+//! | `udp_segment` | `UDP_SEGMENT` (Linux 4.18) | a message for each datagram, many in a call |
 //!
 //! A name that is not in the table is an error that is printed once and then
 //! ignored: a test that forces a fallback must not silently test nothing.
@@ -26,13 +27,16 @@ pub(crate) enum Feature {
     Guard,
     /// `pidfd_open`.
     Pidfd,
+    /// `UDP_SEGMENT`.
+    UdpSegment,
 }
 
 impl Feature {
-    const ALL: [(&'static str, Feature); 3] = [
+    const ALL: [(&'static str, Feature); 4] = [
         ("epoll_pwait2", Feature::EpollPwait2),
         ("guard", Feature::Guard),
         ("pidfd", Feature::Pidfd),
+        ("udp_segment", Feature::UdpSegment),
     ];
 
     /// Whether `NETPOLL_FALLBACK` asks to do without this feature.
@@ -44,7 +48,7 @@ impl Feature {
                 let (features, unknown) = parse(&list);
                 for name in unknown {
                     eprintln!(
-                        "netpoll: NETPOLL_FALLBACK names an unknown feature '{name}'; known are epoll_pwait2, guard and pidfd"
+                        "netpoll: NETPOLL_FALLBACK names an unknown feature '{name}'; known are epoll_pwait2, guard, pidfd and udp_segment"
                     );
                 }
                 features

@@ -5,7 +5,14 @@
 //! process, or a std type made from the descriptor, may change it. Streams are
 //! therefore left in blocking mode, which is what their next owner expects.
 
+mod address;
+pub(crate) mod ancillary;
+mod control;
+pub(crate) mod envelope;
+mod message;
 pub(crate) mod options;
+pub(crate) mod raw_ip;
+pub(crate) mod raw_options;
 pub(crate) mod udp;
 pub(crate) mod unix;
 mod vectored;

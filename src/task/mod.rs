@@ -73,7 +73,7 @@ pub(crate) use task::{Report, Start};
 pub(crate) use tasks::Tasks;
 pub(crate) use wait::{
     Reason, Wait, check_not_forked, is_task, is_unwinding, name_for_report, no_park,
-    parked_unwinding, spend, yield_now,
+    parked_unwinding, spend, spend_more, yield_now,
 };
 pub(crate) use wait_list::WaitList;
 pub(crate) use waker::Waker;

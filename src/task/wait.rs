@@ -327,6 +327,18 @@ pub(crate) fn spend() {
     }
 }
 
+/// Counts what a call did beyond one operation; the next to be [counted](spend) gives way if
+/// that was too much.
+#[inline]
+pub(crate) fn spend_more(operations: usize) {
+    if let Some((_, task)) = local::current() {
+        // SAFETY: it is the current task.
+        let budget = unsafe { &task.own().budget };
+        let operations = u32::try_from(operations).unwrap_or(u32::MAX);
+        budget.set(budget.get().saturating_sub(operations));
+    }
+}
+
 /// Runs `f`; if it parks, it panics. On a thread that is no task, only runs it.
 pub(crate) fn no_park<R>(f: impl FnOnce() -> R) -> R {
     struct Inside(&'static Cell<u32>);

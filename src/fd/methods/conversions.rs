@@ -2,7 +2,8 @@
 
 /// `conversions!(TcpStream, std::net::TcpStream, adopt)`: the last is the function
 /// of [`Socket`](crate::fd::Socket) that takes a foreign descriptor. `plain` is for types
-/// without [`stream_io`](super::stream_io), which brings the constructor along.
+/// without [`stream_io`](super::stream_io), which brings the constructor along; `no_std_type`
+/// for those that std does not have.
 macro_rules! conversions {
     ($Type:ident, $Std:ty, $adopt:ident, plain) => {
         impl $Type {
@@ -13,7 +14,40 @@ macro_rules! conversions {
 
         crate::fd::conversions!($Type, $Std, $adopt);
     };
+    ($Type:ident, no_std_type, $adopt:ident) => {
+        impl $Type {
+            pub(crate) fn from_socket(socket: crate::fd::Socket) -> Self {
+                Self { socket }
+            }
+        }
+
+        crate::fd::conversions!(@descriptor $Type, $adopt);
+    };
     ($Type:ident, $Std:ty, $adopt:ident) => {
+        crate::fd::conversions!(@descriptor $Type, $adopt);
+
+        impl From<$Std> for $Type {
+            /// Takes a socket of std over, with its timeouts. In non-blocking mode,
+            /// its operations never wait.
+            fn from(socket: $Std) -> Self {
+                Self::from(std::os::fd::OwnedFd::from(socket))
+            }
+        }
+
+        impl From<$Type> for $Std {
+            /// Makes it a socket of std, whose operations block the thread, in the
+            /// mode and with the timeouts that were set; deadlines are forgotten. If
+            /// there are clones, this is a duplicate, and they stay.
+            ///
+            /// # Panics
+            ///
+            /// If there are clones, and the process has no descriptor left for a duplicate.
+            fn from(socket: $Type) -> Self {
+                Self::from(std::os::fd::OwnedFd::from(socket))
+            }
+        }
+    };
+    (@descriptor $Type:ident, $adopt:ident) => {
         impl std::os::fd::AsFd for $Type {
             #[doc = concat!("The descriptor, for calls of one's own. See [`wait_readable`](", stringify!($Type), "::wait_readable).")]
             fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
@@ -45,27 +79,6 @@ macro_rules! conversions {
             /// Takes a socket over. In non-blocking mode, its operations never wait.
             fn from(fd: std::os::fd::OwnedFd) -> Self {
                 Self::from_socket(crate::fd::Socket::$adopt(fd))
-            }
-        }
-
-        impl From<$Std> for $Type {
-            /// Takes a socket of std over, with its timeouts. In non-blocking mode,
-            /// its operations never wait.
-            fn from(socket: $Std) -> Self {
-                Self::from(std::os::fd::OwnedFd::from(socket))
-            }
-        }
-
-        impl From<$Type> for $Std {
-            /// Makes it a socket of std, whose operations block the thread, in the
-            /// mode and with the timeouts that were set; deadlines are forgotten. If
-            /// there are clones, this is a duplicate, and they stay.
-            ///
-            /// # Panics
-            ///
-            /// If there are clones, and the process has no descriptor left for a duplicate.
-            fn from(socket: $Type) -> Self {
-                Self::from(std::os::fd::OwnedFd::from(socket))
             }
         }
 

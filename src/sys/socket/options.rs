@@ -34,6 +34,9 @@ options! {
     /// How long closing waits for what was not sent yet.
     set_linger, linger: Option<Duration> = set_socket_linger, socket_linger;
 
+    /// Whether a Unix socket learns who sent a message.
+    set_passcred, passcred: bool = set_socket_passcred, socket_passcred;
+
     set_ttl, ttl: u32 = set_ip_ttl, ip_ttl;
     set_only_v6, only_v6: bool = set_ipv6_v6only, ipv6_v6only;
 
@@ -87,6 +90,25 @@ pub(crate) fn join_multicast_v4(
     interface: &Ipv4Addr,
 ) -> io::Result<()> {
     Ok(sockopt::set_ip_add_membership(fd, group, interface)?)
+}
+
+/// Joins a group by the interface of an index, and sends to groups by that; by the one that
+/// the system chooses for zero.
+pub(crate) fn join_multicast_v4_by(
+    fd: BorrowedFd<'_>,
+    group: &Ipv4Addr,
+    index: u32,
+) -> io::Result<()> {
+    let any = Ipv4Addr::UNSPECIFIED;
+    sockopt::set_ip_add_membership_with_ifindex(fd, group, &any, index)?;
+    Ok(sockopt::set_ip_multicast_if_with_ifindex(
+        fd, group, &any, index,
+    )?)
+}
+
+/// Sends to groups by the interface of an index.
+pub(crate) fn set_multicast_interface_v6(fd: BorrowedFd<'_>, index: u32) -> io::Result<()> {
+    Ok(sockopt::set_ipv6_multicast_if(fd, index)?)
 }
 
 pub(crate) fn leave_multicast_v4(

@@ -63,6 +63,21 @@ pub(crate) fn listen(address: &SocketAddr) -> io::Result<OwnedFd> {
     listen_at(stream()?, &to_kernel(address)?)
 }
 
+/// A new socket for packets in non-blocking mode, which connecting and accepting need.
+pub(crate) fn seqpacket() -> io::Result<OwnedFd> {
+    socket(SocketType::SEQPACKET, SocketFlags::NONBLOCK)
+}
+
+/// Two sockets for packets that are connected to each other.
+pub(crate) fn seqpacket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    pair(SocketType::SEQPACKET)
+}
+
+/// Binds and listens for connections of packets.
+pub(crate) fn listen_seqpacket(address: &SocketAddr) -> io::Result<OwnedFd> {
+    listen_at(seqpacket()?, &to_kernel(address)?)
+}
+
 /// Gives a socket a name.
 pub(crate) fn bind(fd: BorrowedFd<'_>, address: &SocketAddr) -> io::Result<()> {
     Ok(rustix::net::bind(fd, &to_kernel(address)?)?)
@@ -151,6 +166,33 @@ fn from_kernel(address: Option<SocketAddrAny>) -> Result<SocketAddr, Errno> {
         SocketAddr::from_abstract_name(name)
     } else {
         return unnamed();
+    };
+    named.map_err(|_| Errno::INVAL)
+}
+
+/// An address as the kernel has it, for messages.
+pub(super) fn to_bytes(address: &SocketAddr) -> Vec<u8> {
+    let mut bytes = Vec::from((libc::AF_UNIX as libc::sa_family_t).to_ne_bytes());
+    if let Some(path) = address.as_pathname() {
+        bytes.extend(path.as_os_str().as_bytes());
+    } else if let Some(name) = address.as_abstract_name() {
+        bytes.push(0);
+        bytes.extend(name);
+    }
+    bytes
+}
+
+/// An address that the kernel wrote; see [`from_kernel`].
+pub(super) fn from_bytes(bytes: &[u8]) -> Result<SocketAddr, Errno> {
+    let name = bytes.get(size_of::<libc::sa_family_t>()..).unwrap_or(&[]);
+    let named = match name.split_first() {
+        Some((0, name)) => SocketAddr::from_abstract_name(name),
+        _ => {
+            let path = name.split(|byte| *byte == 0).next().unwrap_or(&[]);
+            let path = Path::new(OsStr::from_bytes(path));
+            // One of 108 bytes is none that std can express.
+            SocketAddr::from_pathname(path).or_else(|_| SocketAddr::from_pathname(""))
+        }
     };
     named.map_err(|_| Errno::INVAL)
 }

@@ -3,9 +3,11 @@
 
 use std::os::unix::net;
 
-use super::{UnixDatagram, UnixListener, UnixStream};
+use super::{UnixDatagram, UnixListener, UnixSeqpacket, UnixSeqpacketListener, UnixStream};
 use crate::fd::conversions;
 
 conversions!(UnixStream, net::UnixStream, adopt);
 conversions!(UnixListener, net::UnixListener, adopt_listener, plain);
 conversions!(UnixDatagram, net::UnixDatagram, adopt, plain);
+conversions!(UnixSeqpacket, no_std_type, adopt);
+conversions!(UnixSeqpacketListener, no_std_type, adopt_listener);

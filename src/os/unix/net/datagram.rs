@@ -1,12 +1,14 @@
 //! `UnixDatagram`.
 
 use std::net::Shutdown;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::{fmt, io};
 
+use super::ancillary::ancillary_methods;
 use super::{SocketAddr, debug};
 use crate::fd::{Socket, socket_methods, transfer_methods};
+use crate::sys::socket::ancillary::Along;
 use crate::sys::socket::{self, unix};
 
 /// A socket for datagrams on this machine, in the shape of
@@ -336,6 +338,45 @@ impl UnixDatagram {
         self.socket.send_datagram(bytes)
     }
 
+    /// Sends a datagram to the socket at an address, and descriptors with it; see
+    /// [`send_with_fds`](Self::send_with_fds), which sends to the [peer](Self::connect).
+    ///
+    /// Waits like [`send_to`](Self::send_to).
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_to`](Self::send_to); `InvalidInput` for more than 253 descriptors.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::os::linux::net::SocketAddrExt;
+    /// use netpoll::os::unix::net::{SocketAddr, UnixDatagram};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let name = format!("netpoll along {}", std::process::id());
+    /// let address = SocketAddr::from_abstract_name(name)?;
+    /// let server = UnixDatagram::bind_addr(&address)?;
+    /// let client = UnixDatagram::unbound()?;
+    /// client.send_to_addr_with_fds(b"hello", &[client.as_fd()], &address)?;
+    /// assert_eq!(server.recv_with_fds(&mut [0; 16], 1)?.fds.len(), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "WriteMsgUnix")]
+    pub fn send_to_addr_with_fds(
+        &self,
+        bytes: &[u8],
+        fds: &[BorrowedFd<'_>],
+        address: &SocketAddr,
+    ) -> io::Result<usize> {
+        let along = Along {
+            descriptors: fds,
+            address: Some(address),
+            ..Along::default()
+        };
+        self.socket.send_along(bytes, along)
+    }
+
     /// Ends receiving, sending, or both; what waits there returns. Does not wait.
     ///
     /// # Errors
@@ -392,6 +433,15 @@ transfer_methods!(
 use netpoll::os::unix::net::UnixDatagram;
 
 let (socket, _peer) = UnixDatagram::pair()?;",
+);
+
+ancillary_methods!(
+    UnixDatagram,
+    send_along,
+    example = "\
+use netpoll::os::unix::net::UnixDatagram;
+
+let (left, right) = UnixDatagram::pair()?;",
 );
 
 impl fmt::Debug for UnixDatagram {

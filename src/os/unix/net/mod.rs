@@ -8,6 +8,11 @@
 //! Conversions from and to std and descriptors work
 //! [as there](crate::net#from-and-to-std).
 //!
+//! Beyond std there are connections that keep messages apart ([`UnixSeqpacket`]),
+//! descriptors that go along with bytes ([`recv_with_fds`](UnixStream::recv_with_fds)), who
+//! the peer is ([`peer_cred`](UnixStream::peer_cred)), and listeners that
+//! [remove their path](UnixListener::set_unlink_on_close).
+//!
 //! # Where the system does not say when
 //!
 //! Two things can have to wait on Unix without any event that would end the wait:
@@ -16,15 +21,24 @@
 //! pauses that grow from 0.1 ms to 50 ms, and notice within one pause that a deadline
 //! moved, or the socket was closed.
 
+mod ancillary;
 mod convert;
+mod credentials;
 mod datagram;
 mod listener;
+mod seqpacket;
+mod seqpacket_listener;
 mod stream;
+mod unlink;
 
 pub use std::os::unix::net::SocketAddr;
 
+pub use ancillary::UnixMessage;
+pub use credentials::UCred;
 pub use datagram::UnixDatagram;
 pub use listener::{Incoming, UnixListener};
+pub use seqpacket::UnixSeqpacket;
+pub use seqpacket_listener::{Incoming as IncomingSeqpacket, UnixSeqpacketListener};
 pub use stream::UnixStream;
 
 use std::os::fd::{AsRawFd, RawFd};

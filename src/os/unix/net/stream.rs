@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 use std::{fmt, io};
 
+use super::ancillary::ancillary_methods;
 use super::{SocketAddr, debug};
 use crate::fd::{Socket, socket_methods, stream_io, transfer_methods};
 use crate::poll::Timeout;
@@ -262,6 +263,15 @@ transfer_methods!(
 use netpoll::os::unix::net::UnixStream;
 
 let (socket, _peer) = UnixStream::pair()?;",
+);
+
+ancillary_methods!(
+    UnixStream,
+    write_along,
+    example = "\
+use netpoll::os::unix::net::UnixStream;
+
+let (left, right) = UnixStream::pair()?;",
 );
 
 // Ancillary data splits reads: a short one proves nothing.
