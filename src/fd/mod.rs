@@ -10,6 +10,7 @@
 mod accept;
 mod busy;
 mod cancelled;
+mod cause;
 mod closed;
 mod connect;
 mod datagram;

@@ -6,6 +6,8 @@
 //! therefore left in blocking mode, which is what their next owner expects.
 
 pub(crate) mod options;
+pub(crate) mod race;
+pub(crate) mod setup;
 pub(crate) mod udp;
 pub(crate) mod unix;
 mod vectored;
