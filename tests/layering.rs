@@ -19,11 +19,12 @@ const LAYERS: &[(&str, u32)] = &[
     ("sync", 6),
     ("thread", 6),
     ("time", 6),
-    ("net", 7),
     ("io", 7),
     ("fs", 7),
     ("process", 7),
     ("os", 8),
+    // Dials and listens for the sockets of Unix as well.
+    ("net", 9),
 ];
 
 /// The folders, and files, that may contain unsafe code.

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::{fmt, io};
 
+use super::cause::is_caused_by;
+
 /// The cause of an [`io::Error`] from an operation that would have had to wait, in
 /// a task that shall come to its end: its runtime is being shut down.
 ///
@@ -30,7 +32,7 @@ impl Cancelled {
     /// Whether an error came from an operation that was cancelled.
     #[must_use]
     pub fn is_cause_of(error: &io::Error) -> bool {
-        error.get_ref().is_some_and(|cause| cause.is::<Cancelled>())
+        is_caused_by::<Cancelled>(error)
     }
 
     pub(crate) fn error() -> io::Error {

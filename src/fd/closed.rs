@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::{fmt, io};
 
+use super::cause::is_caused_by;
+
 /// The cause of an [`io::Error`] from a socket that was closed with its `close`
 /// method, by this task or by another.
 ///
@@ -28,7 +30,7 @@ impl Closed {
     /// Whether an error came from a socket that was closed with `close`.
     #[must_use]
     pub fn is_cause_of(error: &io::Error) -> bool {
-        error.get_ref().is_some_and(|cause| cause.is::<Closed>())
+        is_caused_by::<Closed>(error)
     }
 
     pub(crate) fn error() -> io::Error {

@@ -11,6 +11,7 @@ mod accept;
 mod ancillary;
 mod busy;
 mod cancelled;
+mod cause;
 mod closed;
 mod connect;
 mod datagram;

@@ -16,6 +16,13 @@
 //! All stable names of [`std::net`] are here, so that one `use` line ports a file. Sockets
 //! of Unix are in [`os::unix::net`](crate::os::unix::net), as in std.
 //!
+//! # Go's way
+//!
+//! A [`Dialer`] connects, and a [`ListenConfig`] listens, with options, bounds and defaults
+//! of Go's `net`: deadlines that bound the resolution of names as well, Happy Eyeballs,
+//! dual-stack listeners, `TCP_NODELAY` and keep-alive. Their errors are [`OpError`]s inside.
+//! [`dial()`], [`listen()`] and [`listen_packet()`] take networks by their names there.
+//!
 //! # From and to std
 //!
 //! Each socket converts from std's type and from a descriptor, and into them, and none of
@@ -48,29 +55,51 @@
 
 #![deny(unsafe_code)]
 
+mod addr;
+mod conn;
 mod convert;
+mod dial;
+mod inherited;
 mod interfaces;
 mod ip;
 mod keep_alive;
+mod listen;
 mod listener;
 mod multicast;
+mod network;
+mod op_error;
+mod options;
 mod resolve;
+mod resolver;
 mod scoped;
+mod services;
 mod stream;
+mod target;
 mod ttl;
 mod udp;
 
 pub use crate::sys::socket::envelope::{Ecn, Received, Transmit};
+pub use addr::Addr;
+pub use conn::{
+    Conn, Listener, PacketConn, dial, dial_timeout, listen, listen_packet, resolve_unix_addr,
+};
+pub use dial::Dialer;
+pub use inherited::{Inherited, inherited_listeners};
 pub use interfaces::{Interface, InterfaceAddress, interfaces};
 pub use ip::IpSocket;
 pub use keep_alive::KeepAlive;
+pub use listen::ListenConfig;
 pub use listener::{Incoming, TcpListener};
+pub use op_error::OpError;
 pub use resolve::ToSocketAddrs;
+pub use resolver::{Resolver, SystemResolver, lookup_host};
 pub use scoped::{ScopedIpAddr, ScopedIpAddrParseError};
+pub use services::lookup_port;
 pub use std::net::{
     AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6,
 };
 pub use stream::TcpStream;
+pub use target::Target;
 pub use udp::{Batch, Datagram, DatagramMut, UdpSocket};
 
 use std::io;

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::{io, iter, option, slice, vec};
 
+use super::Target;
 use crate::sched::run_blocking;
 
 /// What can be turned into socket addresses, in the shape of
@@ -83,6 +84,32 @@ pub trait ToSocketAddrs {
     #[doc(alias = "getaddrinfo")]
     #[doc(alias = "LookupHost")]
     fn to_socket_addrs(&self) -> io::Result<Self::Iter>;
+
+    /// What this stands for before any name is resolved: what a
+    /// [`Dialer`](super::Dialer) and a [`ListenConfig`](super::ListenConfig) ask for, which
+    /// resolve names by a [`Resolver`](super::Resolver) of their own, within a deadline.
+    /// std has no such method.
+    ///
+    /// Unless a type has its own, it gives what [`to_socket_addrs`](Self::to_socket_addrs)
+    /// does, and waits like that. Text is only taken apart, which does not wait.
+    ///
+    /// # Errors
+    ///
+    /// As for [`to_socket_addrs`](Self::to_socket_addrs); `InvalidInput` for text that is
+    /// not `host:service`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::net::{Target, ToSocketAddrs};
+    ///
+    /// let target = "example.org:http".to_target()?;
+    /// assert!(matches!(target, Target::Name { .. }));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    fn to_target(&self) -> io::Result<Target> {
+        Ok(Target::Addresses(self.to_socket_addrs()?.collect()))
+    }
 }
 
 /// What is an address already, which std only puts into another form.
@@ -114,6 +141,13 @@ impl ToSocketAddrs for (&str, u16) {
         let name = (host.to_owned(), port);
         run_blocking(move || std::net::ToSocketAddrs::to_socket_addrs(&name))?
     }
+
+    fn to_target(&self) -> io::Result<Target> {
+        Ok(Target::Name {
+            host: self.0.to_owned(),
+            service: self.1.to_string(),
+        })
+    }
 }
 
 impl ToSocketAddrs for (String, u16) {
@@ -121,6 +155,10 @@ impl ToSocketAddrs for (String, u16) {
 
     fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
         (&*self.0, self.1).to_socket_addrs()
+    }
+
+    fn to_target(&self) -> io::Result<Target> {
+        (&*self.0, self.1).to_target()
     }
 }
 
@@ -140,6 +178,10 @@ impl ToSocketAddrs for str {
             None => std::net::ToSocketAddrs::to_socket_addrs(self),
         }
     }
+
+    fn to_target(&self) -> io::Result<Target> {
+        Target::parse(self)
+    }
 }
 
 impl ToSocketAddrs for String {
@@ -147,6 +189,10 @@ impl ToSocketAddrs for String {
 
     fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
         (**self).to_socket_addrs()
+    }
+
+    fn to_target(&self) -> io::Result<Target> {
+        (**self).to_target()
     }
 }
 
@@ -163,5 +209,9 @@ impl<T: ToSocketAddrs + ?Sized> ToSocketAddrs for &T {
 
     fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
         (**self).to_socket_addrs()
+    }
+
+    fn to_target(&self) -> io::Result<Target> {
+        (**self).to_target()
     }
 }

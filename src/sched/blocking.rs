@@ -30,14 +30,14 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use crate::sys::fork;
-use crate::task::{self, Loan, Reason, Wait};
+use crate::task::{self, Loan, Outcome, Packet, Reason, Time, Wait};
 
 /// How many threads there are at most, if nobody says otherwise. They spend their
 /// time waiting for disks and name servers, so many more than processors make sense.
@@ -160,12 +160,46 @@ where
     drop(Wait::begin(Reason::Join));
     let most = threads_most()?;
     let ended = task::lend(f, |job| {
-        if let Some(job) = submit(job, most) {
+        if let Some(job) = submit(Job::Lent(job), most) {
             job.run();
         }
     });
     // The panic goes on in the caller, who sees what the closure left half done.
     ended.or_else(|panic| resume_unwind(panic))
+}
+
+/// As [`run_blocking`], but the caller waits no longer than until the deadline, and not
+/// beyond its cancellation; then this says which it was, the closure goes on, and what it
+/// returns is dropped. Also on a plain thread it runs elsewhere, unless there is no deadline.
+///
+/// # Errors
+///
+/// `InvalidInput` if `NETPOLL_BLOCKING_THREADS` makes no sense.
+pub(crate) fn run_blocking_until<F, T>(f: F, deadline: Time) -> io::Result<Result<T, Outcome>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    if fork::is_child() || (!task::is_task() && deadline == Time::NEVER) {
+        return Ok(Ok(f()));
+    }
+    // Where the task must not park, this panics, and the closure has not begun.
+    drop(Wait::begin(Reason::Answer));
+    let most = threads_most()?;
+    let asked = Arc::new(Packet::new());
+    let answer = Arc::clone(&asked);
+    let job = Job::Left(Box::new(move || {
+        answer.end(catch_unwind(AssertUnwindSafe(f)));
+    }));
+    if let Some(job) = submit(job, most) {
+        job.run();
+    }
+    match asked.join_until(Reason::Answer, deadline) {
+        Ok(Ok(value)) => Ok(Ok(value)),
+        // It goes on in the caller.
+        Ok(Err(panic)) => resume_unwind(panic),
+        Err(outcome) => Ok(Err(outcome)),
+    }
 }
 
 thread_local! {
@@ -180,8 +214,22 @@ pub(crate) fn keep_thread() {
     STAYS.set(true);
 }
 
-/// Leaves its result with the task that lent it, and does not panic.
-type Job = Loan;
+/// What a thread of the pool does for somebody. It does not panic.
+enum Job {
+    /// Leaves its result with the task that lent it, and waits.
+    Lent(Loan),
+    /// Leaves its result where somebody may look for it.
+    Left(Box<dyn FnOnce() + Send>),
+}
+
+impl Job {
+    fn run(self) {
+        match self {
+            Job::Lent(loan) => loan.run(),
+            Job::Left(f) => f(),
+        }
+    }
+}
 
 /// See the [module](self).
 struct Pool {

@@ -32,6 +32,6 @@ pub use monitor::{Doing, Stuck};
 pub use report::{Metrics, Shutdown, TaskReport};
 pub use runtime::Runtime;
 
-pub(crate) use blocking::{keep_thread, run_blocking};
+pub(crate) use blocking::{keep_thread, run_blocking, run_blocking_until};
 pub(crate) use machine::Spawn;
-pub(crate) use runtime::{spawn, task_panicked};
+pub(crate) use runtime::{spawn, task_panicked, workers};

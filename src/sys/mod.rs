@@ -5,6 +5,7 @@ pub(crate) mod eventfd;
 pub(crate) mod fallback;
 pub(crate) mod file;
 pub(crate) mod fork;
+pub(crate) mod inherited;
 pub(crate) mod interfaces;
 pub(crate) mod memory;
 pub(crate) mod pidfd;

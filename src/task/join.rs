@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::PoisonError;
 
 use super::atomic::{Mutex, MutexGuard};
-use super::{Reason, Time, Wait, WaitList};
+use super::{Outcome, Reason, Time, Wait, WaitList};
 
 /// What `JoinHandle::join` returns: the value, or what the task panicked with.
 pub(crate) type Ended<T> = Result<T, Box<dyn Any + Send + 'static>>;
@@ -31,7 +31,7 @@ impl<T> Packet<T> {
     pub(crate) fn end(&self, ended: Ended<T>) {
         let before = std::mem::replace(&mut *self.state(), State::Ended(ended));
         if let State::Running(mut waiters) = before {
-            waiters.wake_all(super::Outcome::Woken);
+            waiters.wake_all(Outcome::Woken);
         }
     }
 
@@ -42,21 +42,41 @@ impl<T> Packet<T> {
     /// Waits until the task has ended, and takes what it left.
     pub(crate) fn join(&self) -> Ended<T> {
         loop {
+            if let Ok(ended) = self.join_until(Reason::Join, Time::NEVER) {
+                return ended;
+            }
+        }
+    }
+
+    /// As [`join`](Self::join), but not beyond a deadline, or the end that the reason
+    /// allows a wait to have; says which it was.
+    pub(crate) fn join_until(&self, reason: Reason, deadline: Time) -> Result<Ended<T>, Outcome> {
+        loop {
             let wait = {
                 let mut state = self.state();
                 match &mut *state {
                     State::Running(waiters) => {
-                        let wait = Wait::begin(Reason::Join);
+                        let wait = Wait::begin(reason);
                         waiters.push(wait.waker());
                         wait
                     }
                     _ => match std::mem::replace(&mut *state, State::Taken) {
-                        State::Ended(ended) => return ended,
+                        State::Ended(ended) => return Ok(ended),
                         _ => unreachable!("a task is joined once"),
                     },
                 }
             };
-            wait.park(Time::NEVER);
+            let waker = wait.waker();
+            match wait.park(deadline) {
+                Outcome::Woken => {}
+                outcome => {
+                    if let State::Running(waiters) = &mut *self.state() {
+                        waiters.remove(waker);
+                        return Err(outcome);
+                    }
+                    // It has ended meanwhile, which counts for more.
+                }
+            }
         }
     }
 }

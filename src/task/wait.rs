@@ -47,6 +47,8 @@ pub(crate) enum Reason {
     Pause,
     /// Another task is done with a descriptor.
     Turn,
+    /// A thread of the pool answers a question that may be given up.
+    Answer,
     /// Time passes.
     Sleep,
     /// Another task ends.
@@ -68,7 +70,7 @@ impl Reason {
     fn is_outside(self) -> bool {
         matches!(
             self,
-            Reason::Read(_) | Reason::Write(_) | Reason::Pause | Reason::Sleep
+            Reason::Read(_) | Reason::Write(_) | Reason::Pause | Reason::Answer | Reason::Sleep
         )
     }
 
@@ -77,7 +79,7 @@ impl Reason {
     fn is_fallible(self) -> bool {
         matches!(
             self,
-            Reason::Read(_) | Reason::Write(_) | Reason::Pause | Reason::Turn
+            Reason::Read(_) | Reason::Write(_) | Reason::Pause | Reason::Turn | Reason::Answer
         )
     }
 }

@@ -21,7 +21,12 @@ pub(crate) struct Notes {
 impl Notes {
     /// Writes down a value.
     pub(crate) fn note(&mut self, what: &str, value: impl Debug) {
-        self.lines.push(format!("{what}: {value:?}"));
+        let mut line = format!("{what}: {value:?}");
+        // A number may come again for another socket: the latest name counts.
+        for (number, placeholder) in self.placeholders.iter().rev() {
+            line = replace_whole(&line, number, placeholder);
+        }
+        self.lines.push(line);
     }
 
     /// Writes down how something ended: the value, or the error's kind and number.
@@ -61,14 +66,10 @@ impl Notes {
     }
 
     fn into_text(self) -> String {
-        let mut text = self.lines.join("\n");
-        for (what, placeholder) in &self.placeholders {
-            text = replace_whole(&text, what, placeholder);
-        }
         for file in &self.files {
             let _ = std::fs::remove_file(file);
         }
-        text
+        self.lines.join("\n")
     }
 }
 

@@ -1,0 +1,20 @@
+//! Looking for a cause behind what was put around it.
+
+use std::error::Error;
+use std::io;
+
+/// Whether an error, or one that it stems from, has a cause of this type.
+pub(super) fn is_caused_by<T: Error + 'static>(error: &io::Error) -> bool {
+    let mut next: Option<&(dyn Error + 'static)> = error.get_ref().map(|cause| cause as _);
+    while let Some(cause) = next {
+        if cause.is::<T>() {
+            return true;
+        }
+        // The source of an `io::Error` is that of what is inside of it.
+        next = match cause.downcast_ref::<io::Error>() {
+            Some(error) => error.get_ref().map(|cause| cause as _),
+            None => cause.source(),
+        };
+    }
+    false
+}

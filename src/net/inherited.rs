@@ -1,0 +1,54 @@
+//! Listeners that were left to this process by whoever started it.
+
+use std::os::fd::OwnedFd;
+
+use crate::sys::inherited;
+
+/// A descriptor that was left to this process; see [`inherited_listeners`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Inherited {
+    /// What `LISTEN_FDNAMES` calls it; empty if it has no name.
+    pub name: String,
+    /// The descriptor, as it was left: which kind of socket it is, the configuration of
+    /// this program and of its starter have to agree on.
+    pub fd: OwnedFd,
+}
+
+/// The descriptors that were left to this process by whoever started it, in order: systemd's
+/// socket activation, or a predecessor that hands over its listeners.
+///
+/// There are some if `LISTEN_PID` is the number of this process: as many as `LISTEN_FDS`
+/// says, from number 3 on, with names from `LISTEN_FDNAMES`, if there is such a variable
+/// (with colons in between). They are the caller's from then on, and closed on `exec`. Each
+/// becomes a [`TcpListener`](super::TcpListener),
+/// [`UnixListener`](crate::os::unix::net::UnixListener), [`UdpSocket`](super::UdpSocket), ...
+/// by `From`.
+///
+/// The first call gets all of them, and later ones get none. Make it at the start of `main`:
+/// by this protocol the descriptors belong to who asks first, so nothing else in the
+/// program may go by these variables. The variables stay as they are, but do not name any
+/// child of this process. Does not wait.
+///
+/// # Examples
+///
+/// ```
+/// use netpoll::net::{TcpListener, inherited_listeners};
+///
+/// let mut inherited = inherited_listeners().into_iter();
+/// let listener = match inherited.next() {
+///     Some(left) => TcpListener::from(left.fd),
+///     None => TcpListener::bind("127.0.0.1:0")?,
+/// };
+/// assert!(listener.local_addr()?.ip().is_loopback());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[doc(alias = "sd_listen_fds")]
+#[doc(alias = "FileListener")]
+#[must_use]
+pub fn inherited_listeners() -> Vec<Inherited> {
+    inherited::take()
+        .into_iter()
+        .map(|(fd, name)| Inherited { name, fd })
+        .collect()
+}
