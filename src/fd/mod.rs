@@ -16,6 +16,7 @@ mod datagram;
 mod handle;
 mod linux;
 mod methods;
+mod pipe;
 mod read;
 mod ready;
 mod source;
@@ -39,6 +40,7 @@ pub use linux::TcpStreamExt;
 pub(crate) use methods::{
     conversions, listener_methods, socket_methods, stream_io, transfer_methods,
 };
+pub(crate) use pipe::Pipe;
 pub(crate) use read::ShortRead;
 pub(crate) use source::{Known, Source, announce};
 

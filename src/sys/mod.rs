@@ -3,7 +3,6 @@ pub(crate) mod cached;
 pub mod epoll;
 pub(crate) mod eventfd;
 pub(crate) mod fallback;
-pub(crate) mod file;
 pub(crate) mod fork;
 pub(crate) mod memory;
 pub(crate) mod pidfd;
