@@ -23,6 +23,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("io", 7),
     ("fs", 7),
     ("process", 7),
+    ("signal", 7),
     ("os", 8),
 ];
 

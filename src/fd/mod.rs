@@ -11,8 +11,12 @@ mod accept;
 mod busy;
 mod cancelled;
 mod closed;
+mod conduit;
 mod connect;
 mod datagram;
+mod duplex;
+mod endpoint;
+mod halves;
 mod handle;
 mod linux;
 mod methods;
@@ -21,6 +25,7 @@ mod read;
 mod ready;
 mod source;
 mod stream;
+mod transfer;
 mod write;
 
 use std::io;
@@ -34,15 +39,20 @@ pub(crate) use accept::{Listening, next_incoming};
 pub use cancelled::Cancelled;
 pub use closed::Closed;
 pub(crate) use connect::connect_timeout;
+pub use duplex::Duplex;
+pub(crate) use endpoint::{End, Endpoint, Ends, Sends, announce_end};
+pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, Split, WriteHalf};
+pub(crate) use halves::{Parts, announce_halves, into_split, split};
 pub(crate) use handle::Socket;
 pub(crate) use linux::Sealed;
 pub use linux::TcpStreamExt;
 pub(crate) use methods::{
-    conversions, listener_methods, socket_methods, stream_io, transfer_methods,
+    conversions, halves, listener_methods, socket_methods, stream_io, transfer_methods,
 };
 pub(crate) use pipe::Pipe;
 pub(crate) use read::ShortRead;
 pub(crate) use source::{Known, Source, announce};
+pub(crate) use transfer::Transfer;
 
 use crate::poll::{Registration, Stop, Timeout, Way};
 use crate::sys::socket::{self, Errno, options};
@@ -63,6 +73,8 @@ pub(crate) struct Fd {
     deferred: AtomicI32,
     /// Whether the user asked for operations that never wait.
     nonblocking: AtomicBool,
+    /// Whether somebody else may have the open file as well, and with it its mode.
+    shared: AtomicBool,
     /// What a socket has that accepts.
     listening: Option<Box<Listening>>,
 }
@@ -82,6 +94,7 @@ impl Fd {
             write_timeout: AtomicU64::new(0),
             deferred: AtomicI32::new(0),
             nonblocking: AtomicBool::new(false),
+            shared: AtomicBool::new(false),
             listening,
         }
     }
@@ -139,12 +152,12 @@ impl Fd {
     /// those who go by the file's mode, except where we need that ourselves.
     pub(crate) fn set_nonblocking(&self, on: bool) -> io::Result<()> {
         let fd = self.open()?;
+        // In this order: see `without_waiting`.
+        self.nonblocking.store(on, Ordering::SeqCst);
         match &self.listening {
-            None => options::set_nonblocking(fd, on)?,
-            Some(listening) => listening.set_nonblocking(fd, on)?,
+            None => options::set_nonblocking(fd, on),
+            Some(listening) => listening.set_nonblocking(fd, on),
         }
-        self.nonblocking.store(on, Ordering::Relaxed);
-        Ok(())
     }
 
     /// The descriptor, for a call that does not wait; an error if it was closed.
@@ -221,6 +234,11 @@ impl Fd {
     /// Waits until a direction is ready, or may be.
     fn wait(&self, way: Way, timeout: &mut Timeout) -> Result<(), Stop> {
         self.registration.wait(self.as_fd(), way, timeout)
+    }
+
+    /// Says that an operation is worth trying, whatever was known before.
+    pub(crate) fn try_again(&self, way: Way) {
+        self.registration.direction(way).set_ready(false);
     }
 
     fn is_nonblocking(&self) -> bool {

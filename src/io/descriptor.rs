@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::buf::Block;
-use crate::fd::{Fd, Pipe};
+use crate::fd::{End, Fd, Pipe};
 use crate::sched::run_blocking;
 use crate::sys::pipe;
 use crate::sys::socket::{Errno, Fault};
@@ -44,6 +44,11 @@ impl Descriptor {
 
     pub(super) fn fd(&self) -> &Fd {
         self.pipe.fd()
+    }
+
+    /// For [`copy`](super::copy()).
+    pub(super) fn end(&self) -> Option<End<'_>> {
+        (!self.blocks.load(Ordering::Relaxed)).then(|| End::Pipe(self.fd()))
     }
 
     /// The descriptor for somebody else: in blocking mode if it is ours. If this is not

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::descriptor::Descriptor;
 use crate::buf::Block;
-use crate::fd::{Source, announce};
+use crate::fd::{End, Endpoint, Source, announce, announce_end};
 use crate::poll::Way;
 use crate::sys::pipe as sys;
 use crate::task::Time;
@@ -94,7 +94,10 @@ pub struct PipeWriter {
 impl PipeReader {
     fn new(end: Descriptor) -> Self {
         static ANNOUNCED: Once = Once::new();
-        ANNOUNCED.call_once(announce::<Self>);
+        ANNOUNCED.call_once(|| {
+            announce::<Self>();
+            announce_end::<Self>();
+        });
         Self { end: Arc::new(end) }
     }
 
@@ -143,6 +146,8 @@ impl PipeReader {
 
 impl PipeWriter {
     fn new(end: Descriptor) -> Self {
+        static ANNOUNCED: Once = Once::new();
+        ANNOUNCED.call_once(announce_end::<Self>);
         Self { end: Arc::new(end) }
     }
 
@@ -242,6 +247,12 @@ impl Write for PipeWriter {
 /// What both ends have in common.
 macro_rules! descriptor {
     ($end:ident) => {
+        impl Endpoint for $end {
+            fn end(&self) -> Option<End<'_>> {
+                self.end.end()
+            }
+        }
+
         impl AsFd for $end {
             fn as_fd(&self) -> BorrowedFd<'_> {
                 self.end.as_fd()

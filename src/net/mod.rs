@@ -46,14 +46,17 @@
 mod convert;
 mod keep_alive;
 mod listener;
+mod memory;
 mod multicast;
 mod resolve;
 mod stream;
 mod ttl;
 mod udp;
 
+pub use crate::fd::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, Split, WriteHalf};
 pub use keep_alive::KeepAlive;
 pub use listener::{Incoming, TcpListener};
+pub use memory::{MemoryStream, pipe};
 pub use resolve::ToSocketAddrs;
 pub use std::net::{
     AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6,

@@ -8,18 +8,28 @@ use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::process::Stdio;
+use std::sync::Once;
 use std::time::Instant;
 
-use crate::fd::Pipe;
+use crate::buf::Block;
+use crate::fd::{End, Endpoint, Pipe, Source, announce, announce_end};
 use crate::poll::Way;
 use crate::task::Time;
 
 /// What all ends have.
 macro_rules! end_of_pipe {
-    ($type:ident) => {
+    ($type:ident, $announce:expr) => {
         impl $type {
             pub(super) fn new(fd: OwnedFd) -> Self {
+                static ANNOUNCED: Once = Once::new();
+                ANNOUNCED.call_once($announce);
                 Self(Pipe::ours(fd))
+            }
+        }
+
+        impl Endpoint for $type {
+            fn end(&self) -> Option<End<'_>> {
+                Some(End::Pipe(self.0.fd()))
             }
         }
 
@@ -80,7 +90,16 @@ macro_rules! end_of_pipe {
 /// What the ends have that the parent reads.
 macro_rules! reading_end {
     ($type:ident) => {
-        end_of_pipe!($type);
+        end_of_pipe!($type, || {
+            announce::<$type>();
+            announce_end::<$type>();
+        });
+
+        impl Source for $type {
+            fn receive(&self, most: usize) -> io::Result<Block> {
+                self.0.receive(most)
+            }
+        }
 
         impl $type {
             /// Makes reads fail with `TimedOut` from this moment on, also when data is
@@ -204,7 +223,7 @@ pub struct ChildStdout(Pipe);
 /// [`std::process::ChildStderr`]; see [`ChildStdout`].
 pub struct ChildStderr(Pipe);
 
-end_of_pipe!(ChildStdin);
+end_of_pipe!(ChildStdin, announce_end::<ChildStdin>);
 reading_end!(ChildStdout);
 reading_end!(ChildStderr);
 

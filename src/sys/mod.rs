@@ -9,3 +9,4 @@ pub(crate) mod pidfd;
 pub(crate) mod pipe;
 pub(crate) mod poll;
 pub(crate) mod socket;
+pub(crate) mod splice;
