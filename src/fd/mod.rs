@@ -18,6 +18,7 @@ mod duplex;
 mod endpoint;
 mod halves;
 mod handle;
+mod linger;
 mod linux;
 mod methods;
 mod pipe;
@@ -27,6 +28,7 @@ mod source;
 mod stream;
 mod transfer;
 mod write;
+mod zerocopy;
 
 use std::io;
 use std::net::Shutdown;
@@ -54,6 +56,8 @@ pub(crate) use read::ShortRead;
 pub(crate) use source::{Known, Source, announce};
 pub(crate) use transfer::Transfer;
 
+use zerocopy::ZeroCopy;
+
 use crate::poll::{Registration, Stop, Timeout, Way};
 use crate::sys::socket::{self, Errno, options};
 use crate::task::{Lock, Outcome, Reason, Time};
@@ -75,6 +79,8 @@ pub(crate) struct Fd {
     nonblocking: AtomicBool,
     /// Whether somebody else may have the open file as well, and with it its mode.
     shared: AtomicBool,
+    /// What there is once the user asked to send from their own memory.
+    zerocopy: OnceLock<Box<ZeroCopy>>,
     /// What a socket has that accepts.
     listening: Option<Box<Listening>>,
 }
@@ -95,6 +101,7 @@ impl Fd {
             deferred: AtomicI32::new(0),
             nonblocking: AtomicBool::new(false),
             shared: AtomicBool::new(false),
+            zerocopy: OnceLock::new(),
             listening,
         }
     }
@@ -103,6 +110,9 @@ impl Fd {
     /// share this.
     pub(crate) fn into_owned(mut self) -> OwnedFd {
         self.registration.deregister(self.as_fd());
+        if let Some(duplicate) = self.before_replacing() {
+            self.leave_memory(duplicate, false);
+        }
         self.fd.take().expect(GIVEN_AWAY)
     }
 
@@ -180,8 +190,13 @@ impl Fd {
         self.registration.direction(Way::Read).close();
         self.registration.direction(Way::Write).close();
         self.registration.deregister(self.as_fd());
+        let duplicate = self.before_replacing();
         let replaced = dead().is_some_and(|dead| socket::replace(self.as_fd(), dead).is_ok());
-        if !replaced {
+        if replaced {
+            if let Some(duplicate) = duplicate {
+                self.leave_memory(duplicate, true);
+            }
+        } else {
             // No descriptor to spare. This ends the connection as well; the number
             // then refers to the dead socket itself.
             let _ = socket::shutdown(self.as_fd(), Shutdown::Both);
@@ -233,6 +248,7 @@ impl Fd {
 
     /// Waits until a direction is ready, or may be.
     fn wait(&self, way: Way, timeout: &mut Timeout) -> Result<(), Stop> {
+        self.reap();
         self.registration.wait(self.as_fd(), way, timeout)
     }
 
@@ -250,6 +266,7 @@ impl Drop for Fd {
     fn drop(&mut self) {
         if let Some(fd) = &self.fd {
             self.registration.deregister(fd.as_fd());
+            self.drop_zerocopy();
         }
     }
 }

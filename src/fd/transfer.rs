@@ -223,9 +223,14 @@ fn signal_ends_the_process() -> bool {
 }
 
 impl Fd {
+    /// Whether nobody else has the open file.
+    pub(super) fn is_not_shared(&self) -> bool {
+        !self.shared.load(Ordering::Relaxed)
+    }
+
     /// Whether nobody else has the open file, and waiting is what its user wants.
     fn is_ours(&self) -> bool {
-        !self.shared.load(Ordering::Relaxed) && !self.is_nonblocking()
+        self.is_not_shared() && !self.is_nonblocking()
     }
 
     /// Sends bytes of a file, by the call given, which may wait for a disk, but not for

@@ -52,6 +52,7 @@ mod resolve;
 mod stream;
 mod ttl;
 mod udp;
+mod zerocopy;
 
 pub use crate::fd::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, Split, WriteHalf};
 pub use keep_alive::KeepAlive;

@@ -11,3 +11,4 @@ mod in_memory;
 mod pattern;
 mod readiness;
 mod signals;
+mod zerocopy;
