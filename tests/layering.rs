@@ -22,6 +22,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("io", 7),
     ("fs", 7),
     ("process", 7),
+    ("signal", 7),
     ("os", 8),
     // Dials and listens for the sockets of Unix as well.
     ("net", 9),

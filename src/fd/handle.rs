@@ -18,6 +18,7 @@ use std::io;
 use std::ops::Deref;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::{Fd, Listening};
 use crate::poll::Way;
@@ -51,6 +52,11 @@ impl Socket {
         Self(Arc::new(fd))
     }
 
+    /// Whether both are handles to the same socket.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Gives the descriptor away.
     ///
     /// # Panics
@@ -64,6 +70,7 @@ impl Socket {
                 fd.into_owned()
             }
             Err(shared) => {
+                shared.shared.store(true, Ordering::Relaxed);
                 let duplicate = socket::duplicate(shared.as_fd()).unwrap_or_else(|error| {
                     panic!("a socket that has clones cannot become a descriptor: {error}")
                 });
@@ -89,6 +96,7 @@ fn adopt(fd: OwnedFd, listening: Option<Box<Listening>>) -> Fd {
     let write_timeout = options::timeout(fd.as_fd(), options::Timeout::Send);
     let mut fd = Fd::with(fd, listening);
     *fd.nonblocking.get_mut() = nonblocking;
+    *fd.shared.get_mut() = true;
     for (way, timeout) in [(Way::Read, read_timeout), (Way::Write, write_timeout)] {
         // The kernel has no timeout of zero either.
         let _ = fd.set_timeout(way, timeout.unwrap_or(None));

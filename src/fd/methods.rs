@@ -9,18 +9,20 @@
 //! |---|---|---|---|
 //! | `socket_methods`, `conversions` | yes | yes | yes |
 //! | `transfer_methods` | yes | yes | |
-//! | `stream_io` | yes | | |
+//! | `stream_io`, `halves` | yes | | |
 //! | `listener_methods` | | | yes |
 //!
 //! `example` is how an example begins: it makes a socket by the name of `socket`.
 
 mod conversions;
+mod halves;
 mod listener;
 mod socket;
 mod stream;
 mod transfer;
 
 pub(crate) use conversions::conversions;
+pub(crate) use halves::halves;
 pub(crate) use listener::listener_methods;
 pub(crate) use socket::socket_methods;
 pub(crate) use stream::stream_io;

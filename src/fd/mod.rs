@@ -13,17 +13,25 @@ mod busy;
 mod cancelled;
 mod cause;
 mod closed;
+mod conduit;
 mod connect;
 mod datagram;
+mod duplex;
+mod endpoint;
+mod halves;
 mod handle;
+mod linger;
 mod linux;
 mod methods;
+mod pipe;
 mod read;
 mod ready;
 mod source;
 mod stream;
+mod transfer;
 mod unlink;
 mod write;
+mod zerocopy;
 
 use std::io;
 use std::net::Shutdown;
@@ -36,14 +44,22 @@ pub(crate) use accept::{Listening, next_incoming};
 pub use cancelled::Cancelled;
 pub use closed::Closed;
 pub(crate) use connect::connect_timeout;
+pub use duplex::Duplex;
+pub(crate) use endpoint::{End, Endpoint, Ends, Sends, announce_end};
+pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, Split, WriteHalf};
+pub(crate) use halves::{Parts, announce_halves, into_split, split};
 pub(crate) use handle::Socket;
 pub(crate) use linux::Sealed;
 pub use linux::TcpStreamExt;
 pub(crate) use methods::{
-    conversions, listener_methods, socket_methods, stream_io, transfer_methods,
+    conversions, halves, listener_methods, socket_methods, stream_io, transfer_methods,
 };
+pub(crate) use pipe::Pipe;
 pub(crate) use read::ShortRead;
 pub(crate) use source::{Known, Source, announce};
+pub(crate) use transfer::Transfer;
+
+use zerocopy::ZeroCopy;
 
 use crate::poll::{Registration, Stop, Timeout, Way};
 use crate::sys::socket::{self, Errno, options};
@@ -64,6 +80,10 @@ pub(crate) struct Fd {
     deferred: AtomicI32,
     /// Whether the user asked for operations that never wait.
     nonblocking: AtomicBool,
+    /// Whether somebody else may have the open file as well, and with it its mode.
+    shared: AtomicBool,
+    /// What there is once the user asked to send from their own memory.
+    zerocopy: OnceLock<Box<ZeroCopy>>,
     /// What a socket has that accepts.
     listening: Option<Box<Listening>>,
 }
@@ -83,6 +103,8 @@ impl Fd {
             write_timeout: AtomicU64::new(0),
             deferred: AtomicI32::new(0),
             nonblocking: AtomicBool::new(false),
+            shared: AtomicBool::new(false),
+            zerocopy: OnceLock::new(),
             listening,
         }
     }
@@ -91,6 +113,9 @@ impl Fd {
     /// share this.
     pub(crate) fn into_owned(mut self) -> OwnedFd {
         self.registration.deregister(self.as_fd());
+        if let Some(duplicate) = self.before_replacing() {
+            self.leave_memory(duplicate, false);
+        }
         self.fd.take().expect(GIVEN_AWAY)
     }
 
@@ -140,12 +165,12 @@ impl Fd {
     /// those who go by the file's mode, except where we need that ourselves.
     pub(crate) fn set_nonblocking(&self, on: bool) -> io::Result<()> {
         let fd = self.open()?;
+        // In this order: see `without_waiting`.
+        self.nonblocking.store(on, Ordering::SeqCst);
         match &self.listening {
-            None => options::set_nonblocking(fd, on)?,
-            Some(listening) => listening.set_nonblocking(fd, on)?,
+            None => options::set_nonblocking(fd, on),
+            Some(listening) => listening.set_nonblocking(fd, on),
         }
-        self.nonblocking.store(on, Ordering::Relaxed);
-        Ok(())
     }
 
     /// The descriptor, for a call that does not wait; an error if it was closed.
@@ -169,8 +194,13 @@ impl Fd {
         self.registration.direction(Way::Read).close();
         self.registration.direction(Way::Write).close();
         self.registration.deregister(self.as_fd());
+        let duplicate = self.before_replacing();
         let replaced = dead().is_some_and(|dead| socket::replace(self.as_fd(), dead).is_ok());
-        if !replaced {
+        if replaced {
+            if let Some(duplicate) = duplicate {
+                self.leave_memory(duplicate, true);
+            }
+        } else {
             // No descriptor to spare. This ends the connection as well; the number
             // then refers to the dead socket itself.
             let _ = socket::shutdown(self.as_fd(), Shutdown::Both);
@@ -231,7 +261,13 @@ impl Fd {
 
     /// Waits until a direction is ready, or may be.
     fn wait(&self, way: Way, timeout: &mut Timeout) -> Result<(), Stop> {
+        self.reap();
         self.registration.wait(self.as_fd(), way, timeout)
+    }
+
+    /// Says that an operation is worth trying, whatever was known before.
+    pub(crate) fn try_again(&self, way: Way) {
+        self.registration.direction(way).set_ready(false);
     }
 
     fn is_nonblocking(&self) -> bool {
@@ -244,6 +280,7 @@ impl Drop for Fd {
         if let Some(fd) = &self.fd {
             self.unlink();
             self.registration.deregister(fd.as_fd());
+            self.drop_zerocopy();
         }
     }
 }

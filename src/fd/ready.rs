@@ -31,7 +31,9 @@ impl Fd {
                 direction.consume();
                 // For `dispatch`, as in `write_with`.
                 fence(Ordering::SeqCst);
-                if poll::is_ready(self.as_fd(), interest) {
+                let is_ready = || poll::is_ready(self.as_fd(), interest);
+                // It may have seemed so for what the error queue has to tell.
+                if is_ready() && (!self.reap() || is_ready()) {
                     direction.set_ready(false);
                     return self.check(way).map_err(error_of);
                 }

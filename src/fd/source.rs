@@ -19,9 +19,10 @@ use crate::buf::Block;
 
 /// A reader of our own; see the [module](self).
 ///
-/// Only for types without lifetime parameters: two types that differ in lifetimes
-/// alone have the same `TypeId`. And [`receive`](Self::receive) through a shared
-/// reference reads the same bytes as `read` would through `&mut`.
+/// Types that differ in lifetimes alone have the same `TypeId`. So a type with a lifetime
+/// parameter implements this for `'static`, and makes no use of that. And
+/// [`receive`](Self::receive) through a shared reference reads the same bytes as `read`
+/// would through `&mut`.
 pub(crate) trait Source: Sized + 'static {
     /// Reads what is there, but not more than so many bytes, which are not zero; waits
     /// if there is nothing. An empty block is the end.
@@ -119,7 +120,7 @@ impl<R: ?Sized> Known<R> {
         // SAFETY: `receive` was found under the `TypeId` of the reader's type, so it is
         // for that type, but for lifetimes. (The type is still that: a value behind
         // `reader_mut` is replaced only by one of its type, and a trait object by
-        // none.) It is `T`, which has no lifetimes, or references to a `T`, which are
+        // none.) It is `T`, which makes nothing of its lifetimes, or references to a `T`, which are
         // valid as the reader is; the reader is borrowed for the call, and no borrow is
         // made of it that is longer. No `T` is unsized, so the cast loses what belongs to
         // a trait object alone.

@@ -1,10 +1,11 @@
 //! Bytes in order: what TCP and Unix streams do.
 
 use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::BorrowedFd;
 
 use super::{Fd, ShortRead};
 use crate::buf::Block;
-use crate::sys::socket::{self, MOST_SLICES};
+use crate::sys::socket::{self, Fault, MOST_SLICES};
 
 /// As much as one read asks for. The kernel returns a little less than 2 GiB at most,
 /// which must not be taken for all that was there.
@@ -68,6 +69,15 @@ impl Fd {
     /// Writes all of the first [`MOST_SLICES`] slices, by one system call if the
     /// socket has room.
     pub(crate) fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write_slices(slices, socket::send_vectored)
+    }
+
+    /// Writes all of the first [`MOST_SLICES`] slices, by the call given.
+    pub(crate) fn write_slices(
+        &self,
+        slices: &[IoSlice<'_>],
+        write: impl Fn(BorrowedFd<'_>, &[IoSlice<'_>]) -> Result<usize, Fault>,
+    ) -> io::Result<usize> {
         let slices = &slices[..slices.len().min(MOST_SLICES)];
         let all = total(slices.iter().map(|slice| slice.len()));
         if all == 0 {
@@ -75,12 +85,12 @@ impl Fd {
         }
         self.write_with(all, |fd, written| {
             if written == 0 {
-                return socket::send_vectored(fd, slices);
+                return write(fd, slices);
             }
             let mut rest = slices.to_vec();
             let mut rest = &mut rest[..];
             IoSlice::advance_slices(&mut rest, written);
-            socket::send_vectored(fd, rest)
+            write(fd, rest)
         })
     }
 }

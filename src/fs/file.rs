@@ -6,11 +6,12 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::SystemTime;
 
 use super::open_file::OpenFile;
 use super::{OpenOptions, off_worker};
+use crate::fd::announce_end;
 
 /// An open file, in the shape of [`std::fs::File`].
 ///
@@ -309,6 +310,8 @@ impl fmt::Debug for File {
 
 impl From<std::fs::File> for File {
     fn from(file: std::fs::File) -> Self {
+        static ANNOUNCED: Once = Once::new();
+        ANNOUNCED.call_once(announce_end::<Self>);
         Self {
             file,
             open_file: Arc::new(OpenFile::new()),

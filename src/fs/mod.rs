@@ -73,6 +73,7 @@ mod open_options;
 mod raw;
 mod read_dir;
 mod read_write;
+mod send;
 mod tree;
 pub mod unix;
 mod whole;

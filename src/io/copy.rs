@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Read, Result, Write};
 
 use super::intake::Intake;
+use crate::fd::Transfer;
 
 /// As much as is read at once from one that brings much, in bytes.
 const MOST: usize = 64 * 1024;
@@ -50,9 +51,17 @@ where
     W: ?Sized + Write,
 {
     let mut intake = Intake::new(reader);
+    let mut transfer = Transfer::between(intake.reader(), &writer);
     let mut most = FIRST;
     let mut copied = 0;
     loop {
+        if let Some(transfer) = &mut transfer {
+            let moved = transfer.step(intake.reader(), &writer)?;
+            if moved > 0 {
+                copied += moved as u64;
+                continue;
+            }
+        }
         let block = match intake.next(most) {
             Ok(Some(block)) => block,
             Ok(None) => return Ok(copied),
@@ -61,6 +70,9 @@ where
         };
         writer.write_all(&block)?;
         copied += block.len() as u64;
+        if let Some(transfer) = &mut transfer {
+            transfer.has_read(block.len() == most);
+        }
         most = next_size(most, block.len());
         intake.done(block);
     }

@@ -13,7 +13,8 @@
 //! | [`IntoInnerError`], [`WriterPanicked`] | are those of the writers here |
 //!
 //! and there are some names that std has not: [`Cancelled`] and [`Closed`], the causes of
-//! errors that std has no kind for, and [`blocks()`], which says what buffers cost.
+//! errors that std has no kind for; [`blocks()`], which says what buffers cost;
+//! [`copy_bidirectional`], which is a proxy; and [`Pollable`], which waits for any descriptor.
 //!
 //! # Standard output
 //!
@@ -52,12 +53,14 @@
 
 #![forbid(unsafe_code)]
 
+mod both_ways;
 mod copy;
 mod descriptor;
 mod intake;
 mod into_inner;
 mod line_writer;
 mod pipe;
+mod pollable;
 mod reader;
 mod stdin;
 mod writer;
@@ -69,11 +72,13 @@ pub use std::io::{
 };
 
 pub use crate::buf::{Blocks, blocks};
-pub use crate::fd::{Cancelled, Closed};
+pub use crate::fd::{Cancelled, Closed, Duplex};
+pub use both_ways::copy_bidirectional;
 pub use copy::copy;
 pub use into_inner::{IntoInnerError, WriterPanicked};
 pub use line_writer::LineWriter;
 pub use pipe::{PipeReader, PipeWriter, pipe};
+pub use pollable::Pollable;
 pub use reader::BufReader;
 pub use stdin::{Stdin, StdinLock, stdin};
 pub use writer::BufWriter;

@@ -1,7 +1,7 @@
 //! Pipes.
 
 use std::fmt;
-use std::io::{Read, Result, Write};
+use std::io::{IoSlice, IoSliceMut, Read, Result, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::process::Stdio;
 use std::sync::{Arc, Once};
@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use super::descriptor::Descriptor;
 use crate::buf::Block;
-use crate::fd::{Source, announce};
+use crate::fd::{End, Endpoint, Source, announce, announce_end};
 use crate::poll::Way;
-use crate::sys::file;
+use crate::sys::pipe as sys;
 use crate::task::Time;
 
 /// Makes a pipe: what is written to one end is read from the other, in order. In the
@@ -53,7 +53,7 @@ use crate::task::Time;
 /// ```
 #[doc(alias = "Pipe")]
 pub fn pipe() -> Result<(PipeReader, PipeWriter)> {
-    let (reader, writer) = file::pipe()?;
+    let (reader, writer) = sys::pipe()?;
     let reader = PipeReader::new(Descriptor::ours(reader));
     Ok((reader, PipeWriter::new(Descriptor::ours(writer))))
 }
@@ -94,7 +94,10 @@ pub struct PipeWriter {
 impl PipeReader {
     fn new(end: Descriptor) -> Self {
         static ANNOUNCED: Once = Once::new();
-        ANNOUNCED.call_once(announce::<Self>);
+        ANNOUNCED.call_once(|| {
+            announce::<Self>();
+            announce_end::<Self>();
+        });
         Self { end: Arc::new(end) }
     }
 
@@ -143,6 +146,8 @@ impl PipeReader {
 
 impl PipeWriter {
     fn new(end: Descriptor) -> Self {
+        static ANNOUNCED: Once = Once::new();
+        ANNOUNCED.call_once(announce_end::<Self>);
         Self { end: Arc::new(end) }
     }
 
@@ -188,7 +193,12 @@ impl Read for &PipeReader {
     /// Reads what is there; waits if there is nothing. Zero is the end, or an empty
     /// buffer.
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        self.end.read(buffer)
+        self.end.read(&mut [IoSliceMut::new(buffer)])
+    }
+
+    /// Like a read, into several buffers, the first 1024 of them.
+    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
+        self.end.read(buffers)
     }
 }
 
@@ -196,7 +206,12 @@ impl Write for &PipeWriter {
     /// Writes all of the buffer, as a blocking pipe does. If an error or a deadline comes
     /// first, returns how much was written, and the next write fails.
     fn write(&mut self, buffer: &[u8]) -> Result<usize> {
-        self.end.write(buffer)
+        self.end.write(&[IoSlice::new(buffer)])
+    }
+
+    /// Like a write, from several buffers, the first 1024 of them.
+    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> Result<usize> {
+        self.end.write(buffers)
     }
 
     /// Does nothing: nothing is kept back.
@@ -209,11 +224,19 @@ impl Read for PipeReader {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         (&*self).read(buffer)
     }
+
+    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
+        (&*self).read_vectored(buffers)
+    }
 }
 
 impl Write for PipeWriter {
     fn write(&mut self, buffer: &[u8]) -> Result<usize> {
         (&*self).write(buffer)
+    }
+
+    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> Result<usize> {
+        (&*self).write_vectored(buffers)
     }
 
     fn flush(&mut self) -> Result<()> {
@@ -224,6 +247,12 @@ impl Write for PipeWriter {
 /// What both ends have in common.
 macro_rules! descriptor {
     ($end:ident) => {
+        impl Endpoint for $end {
+            fn end(&self) -> Option<End<'_>> {
+                self.end.end()
+            }
+        }
+
         impl AsFd for $end {
             fn as_fd(&self) -> BorrowedFd<'_> {
                 self.end.as_fd()

@@ -10,7 +10,7 @@ use super::BufReader;
 use super::descriptor::Descriptor;
 use crate::buf::Block;
 use crate::fd::{Source, announce};
-use crate::sys::file;
+use crate::sys::pipe;
 use crate::task::{Lock, Reason, Time};
 
 /// Standard input, in the shape of [`std::io::stdin`].
@@ -86,7 +86,7 @@ struct Raw(Option<Arc<Descriptor>>);
 impl Input {
     fn new() -> Self {
         let stdin = std::io::stdin();
-        let descriptor = file::duplicate(stdin.as_fd()).ok();
+        let descriptor = pipe::duplicate(stdin.as_fd()).ok();
         announce::<Raw>();
         let raw = Raw(descriptor.map(|fd| Arc::new(Descriptor::shared(fd))));
         Self {
@@ -120,7 +120,7 @@ impl Input {
 impl Read for Raw {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         match &self.0 {
-            Some(descriptor) => descriptor.read(buffer),
+            Some(descriptor) => descriptor.read(&mut [IoSliceMut::new(buffer)]),
             None => Ok(0),
         }
     }

@@ -65,6 +65,7 @@ mod ip;
 mod keep_alive;
 mod listen;
 mod listener;
+mod memory;
 mod multicast;
 mod network;
 mod op_error;
@@ -77,7 +78,9 @@ mod stream;
 mod target;
 mod ttl;
 mod udp;
+mod zerocopy;
 
+pub use crate::fd::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, Split, WriteHalf};
 pub use crate::sys::socket::envelope::{Ecn, Received, Transmit};
 pub use addr::Addr;
 pub use conn::{
@@ -90,6 +93,7 @@ pub use ip::IpSocket;
 pub use keep_alive::KeepAlive;
 pub use listen::ListenConfig;
 pub use listener::{Incoming, TcpListener};
+pub use memory::{MemoryStream, pipe};
 pub use op_error::OpError;
 pub use resolve::ToSocketAddrs;
 pub use resolver::{Resolver, SystemResolver, lookup_host};

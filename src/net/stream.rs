@@ -6,7 +6,9 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use super::{KeepAlive, ToSocketAddrs, each_address, ttl_methods};
-use crate::fd::{Sealed, Socket, TcpStreamExt, socket_methods, stream_io, transfer_methods};
+use crate::fd::{
+    Sealed, Socket, TcpStreamExt, halves, socket_methods, stream_io, transfer_methods,
+};
 use crate::poll::Timeout;
 use crate::sys::socket::{self, options};
 
@@ -350,6 +352,17 @@ let socket = TcpStream::connect(listener.local_addr()?)?;",
 );
 
 ttl_methods!(TcpStream);
+
+halves!(
+    TcpStream,
+    drains = true,
+    example = "\
+use netpoll::net::{TcpListener, TcpStream};
+
+let listener = TcpListener::bind(\"127.0.0.1:0\")?;
+let near = TcpStream::connect(listener.local_addr()?)?;
+let (far, _) = listener.accept()?;",
+);
 
 // A short read of a TCP socket has drained it.
 stream_io!(TcpStream, drains = true);

@@ -15,6 +15,6 @@ mod follow;
 mod poller;
 
 pub(crate) use descriptor::{Registration, Stop, Timeout, Way};
-pub(crate) use poller::Poller;
+pub(crate) use poller::{Poller, can_watch};
 
 use crate::task::{Outcome, Waker};

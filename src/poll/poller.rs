@@ -109,6 +109,17 @@ impl PollerId {
     }
 }
 
+/// Whether the kernel can watch a descriptor at all.
+pub(crate) fn can_watch(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    const REFUSED: Option<i32> = Some(libc::EPERM);
+    let epoll = Epoll::new()?;
+    match epoll.add(fd, Flags::IN, 0) {
+        Ok(()) => Ok(true),
+        Err(error) if error.raw_os_error() == REFUSED => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// The poller of the calling thread.
 pub(crate) struct Poller {
     epoll: Arc<Epoll>,

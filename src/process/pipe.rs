@@ -1,71 +1,35 @@
 //! The parent's ends of a child's pipes.
 //!
-//! Each has an open file of its own: std makes the pipe, and the child's copy of our end
-//! is gone when the child's program begins. So its mode may be changed. It is set back
-//! when the descriptor is given away.
+//! Each is a [`Pipe`] of ours, as those of [`netpoll::io`](crate::io) are: std makes it,
+//! and the child's copy of our end is gone when the child's program begins. So its mode
+//! may be changed. It is set back when the descriptor is given away.
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::process::Stdio;
+use std::sync::Once;
 use std::time::Instant;
 
-use crate::fd::{Fd, ShortRead};
+use crate::buf::Block;
+use crate::fd::{End, Endpoint, Pipe, Source, announce, announce_end};
 use crate::poll::Way;
-use crate::sys::{pipe, socket};
 use crate::task::Time;
-
-/// One end of a pipe.
-struct Pipe(Fd);
-
-impl Pipe {
-    fn new(fd: OwnedFd) -> Self {
-        // Fails for a number that is not open, and for files that cannot be opened.
-        let _ = socket::options::set_nonblocking(fd.as_fd(), true);
-        Self(Fd::new(fd))
-    }
-
-    fn into_owned(self) -> OwnedFd {
-        let fd = self.0.into_owned();
-        let _ = socket::options::set_nonblocking(fd.as_fd(), false);
-        fd
-    }
-
-    fn read(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        if buffers.iter().all(|buffer| buffer.is_empty()) {
-            return Ok(0);
-        }
-        self.0
-            .read_with(ShortRead::ProvesNothing, |fd| pipe::read(fd, buffers))
-    }
-
-    fn write(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        let buffers = &buffers[..buffers.len().min(pipe::SLICES_MOST)];
-        let length = buffers.iter().map(|buffer| buffer.len()).sum();
-        if length == 0 {
-            return Ok(0);
-        }
-        self.0.write_with(length, |fd, written| match written {
-            0 => pipe::write(fd, buffers),
-            _ => pipe::write(fd, &after(buffers, written)),
-        })
-    }
-}
-
-/// What comes after so many bytes.
-fn after<'a>(buffers: &[IoSlice<'a>], bytes: usize) -> Vec<IoSlice<'a>> {
-    let mut rest = buffers.to_vec();
-    let mut rest = &mut rest[..];
-    IoSlice::advance_slices(&mut rest, bytes);
-    rest.to_vec()
-}
 
 /// What all ends have.
 macro_rules! end_of_pipe {
-    ($type:ident) => {
+    ($type:ident, $announce:expr) => {
         impl $type {
             pub(super) fn new(fd: OwnedFd) -> Self {
-                Self(Pipe::new(fd))
+                static ANNOUNCED: Once = Once::new();
+                ANNOUNCED.call_once($announce);
+                Self(Pipe::ours(fd))
+            }
+        }
+
+        impl Endpoint for $type {
+            fn end(&self) -> Option<End<'_>> {
+                Some(End::Pipe(self.0.fd()))
             }
         }
 
@@ -77,7 +41,7 @@ macro_rules! end_of_pipe {
 
         impl AsFd for $type {
             fn as_fd(&self) -> BorrowedFd<'_> {
-                self.0.0.as_fd()
+                self.0.as_fd()
             }
         }
 
@@ -126,7 +90,16 @@ macro_rules! end_of_pipe {
 /// What the ends have that the parent reads.
 macro_rules! reading_end {
     ($type:ident) => {
-        end_of_pipe!($type);
+        end_of_pipe!($type, || {
+            announce::<$type>();
+            announce_end::<$type>();
+        });
+
+        impl Source for $type {
+            fn receive(&self, most: usize) -> io::Result<Block> {
+                self.0.receive(most)
+            }
+        }
 
         impl $type {
             /// Makes reads fail with `TimedOut` from this moment on, also when data is
@@ -158,7 +131,7 @@ macro_rules! reading_end {
             /// ```
             #[doc(alias = "SetReadDeadline")]
             pub fn set_read_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
-                self.0.0.set_deadline(Way::Read, Time::of(deadline));
+                self.0.fd().set_deadline(Way::Read, Time::of(deadline));
                 Ok(())
             }
         }
@@ -250,7 +223,7 @@ pub struct ChildStdout(Pipe);
 /// [`std::process::ChildStderr`]; see [`ChildStdout`].
 pub struct ChildStderr(Pipe);
 
-end_of_pipe!(ChildStdin);
+end_of_pipe!(ChildStdin, announce_end::<ChildStdin>);
 reading_end!(ChildStdout);
 reading_end!(ChildStderr);
 
@@ -283,7 +256,7 @@ impl ChildStdin {
     /// ```
     #[doc(alias = "SetWriteDeadline")]
     pub fn set_write_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
-        self.0.0.set_deadline(Way::Write, Time::of(deadline));
+        self.0.fd().set_deadline(Way::Write, Time::of(deadline));
         Ok(())
     }
 }

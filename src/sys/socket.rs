@@ -18,6 +18,7 @@ pub(crate) mod setup;
 pub(crate) mod udp;
 pub(crate) mod unix;
 mod vectored;
+pub(crate) mod zerocopy;
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -188,6 +189,11 @@ pub(crate) fn shutdown(fd: BorrowedFd<'_>, how: Shutdown) -> io::Result<()> {
         Shutdown::Both => How::Both,
     };
     Ok(rustix::net::shutdown(fd, how)?)
+}
+
+/// Ends a connection without sending what was not sent yet: resets it.
+pub(crate) fn disconnect(fd: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(rustix::net::connect_unspec(fd)?)
 }
 
 /// Makes the number of `fd` stand for the same file as `file`. What it stood for

@@ -7,7 +7,11 @@ macro_rules! stream_io {
         impl $Type {
             pub(crate) fn from_socket(socket: crate::fd::Socket) -> Self {
                 static ANNOUNCED: std::sync::Once = std::sync::Once::new();
-                ANNOUNCED.call_once(crate::fd::announce::<Self>);
+                ANNOUNCED.call_once(|| {
+                    crate::fd::announce::<Self>();
+                    crate::fd::announce_end::<Self>();
+                    crate::fd::announce_halves::<Self>();
+                });
                 Self { socket }
             }
         }
@@ -15,6 +19,12 @@ macro_rules! stream_io {
         impl crate::fd::Source for $Type {
             fn receive(&self, most: usize) -> std::io::Result<crate::buf::Block> {
                 self.socket.receive_block($drains, most)
+            }
+        }
+
+        impl crate::fd::Endpoint for $Type {
+            fn end(&self) -> Option<crate::fd::End<'_>> {
+                Some(crate::fd::End::Socket(&self.socket))
             }
         }
 

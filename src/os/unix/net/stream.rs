@@ -8,7 +8,7 @@ use std::{fmt, io};
 
 use super::ancillary::ancillary_methods;
 use super::{SocketAddr, debug};
-use crate::fd::{Socket, socket_methods, stream_io, transfer_methods};
+use crate::fd::{Sealed, Socket, halves, socket_methods, stream_io, transfer_methods};
 use crate::poll::Timeout;
 use crate::sys::socket::{self, options, unix};
 
@@ -161,9 +161,7 @@ impl UnixStream {
     #[doc(alias = "socketpair")]
     pub fn pair() -> io::Result<(Self, Self)> {
         let (left, right) = unix::stream_pair()?;
-        let [left, right] = [left, right].map(|fd| Self {
-            socket: Socket::new(fd),
-        });
+        let [left, right] = [left, right].map(|fd| Self::from_socket(Socket::new(fd)));
         Ok((left, right))
     }
 
@@ -282,6 +280,17 @@ use netpoll::os::unix::net::UnixStream;
 
 let (left, right) = UnixStream::pair()?;",
 );
+
+halves!(
+    UnixStream,
+    drains = false,
+    example = "\
+use netpoll::os::unix::net::UnixStream;
+
+let (near, far) = UnixStream::pair()?;",
+);
+
+impl Sealed for UnixStream {}
 
 // Ancillary data splits reads: a short one proves nothing.
 stream_io!(UnixStream, drains = false);
