@@ -34,4 +34,4 @@ pub use runtime::Runtime;
 
 pub(crate) use blocking::run_blocking;
 pub(crate) use machine::Spawn;
-pub(crate) use runtime::{spawn, task_panicked};
+pub(crate) use runtime::{Workers, spawn, task_panicked};

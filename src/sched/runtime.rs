@@ -206,6 +206,47 @@ impl Drop for Runtime {
     }
 }
 
+/// The workers of a runtime, for what has a part on each of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Workers(Arc<Machine>);
+
+impl Workers {
+    /// Those of the calling task's runtime, or of the one that starts by itself.
+    pub(crate) fn current() -> io::Result<Self> {
+        with_here(|here| match here {
+            Some((machine, _)) => Ok(Self(Arc::clone(machine))),
+            None => Ok(Self(Arc::clone(&global()?.machine))),
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.homes().len()
+    }
+
+    /// Which of them the calling thread is, if it is one.
+    pub(crate) fn own(&self) -> Option<usize> {
+        with_here(|here| match here {
+            Some((machine, index)) if Arc::ptr_eq(machine, &self.0) => Some(index),
+            _ => None,
+        })
+    }
+
+    /// How many tasks live on a worker.
+    pub(crate) fn load(&self, worker: usize) -> u64 {
+        self.0.homes()[worker].load()
+    }
+
+    /// Whether the runtime is ending.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.0.is_stopping()
+    }
+
+    /// Starts a task on one worker, where it stays.
+    pub(crate) fn spawn_on(&self, worker: usize, spawn: Spawn) -> io::Result<Id> {
+        self.0.start_pinned(spawn, worker)
+    }
+}
+
 /// Starts a task in the runtime of the calling task, or in the one that starts by
 /// itself.
 pub(crate) fn spawn(spawn: Spawn) -> io::Result<Id> {
