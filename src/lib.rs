@@ -103,11 +103,16 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`net`] | TCP, in the shape of [`std::net`]; timeouts and deadlines; names |
+//! | [`net`] | TCP and UDP, in the shape of [`std::net`]; timeouts and deadlines; names; from and to std |
+//! | [`os`] | sockets of Unix and descriptors, in the shape of [`std::os`] |
 //! | [`thread`] | tasks, in the shape of [`std::thread`]; scopes, parking |
+//! | [`sync`] | locks, channels and conditions whose waiters park, in the shape of [`std::sync`] |
 //! | [`thread_local!`](crate::thread_local) | values that each task has of its own |
 //! | [`time`] | moments and durations, as in [`std::time`] |
+//! | [`fs`] | files and directories, in the shape of [`std::fs`], off the workers |
+//! | [`process`] | children, in the shape of [`std::process`]: waits and pipes that park |
 //! | [`io`] | errors that std has no kind for |
+//! | [`io`] | buffers that are there while there are bytes, `copy`, pipes, standard input, in the shape of [`std::io`] |
 //! | [`blocking`] | closures that block, on threads of their own |
 //! | [`block_on`] | waiting for futures |
 //! | [`Builder`], [`Runtime`] | workers, stacks, hooks, a runtime of one's own and its end |
@@ -116,7 +121,7 @@
 //! | `docs/guide.md` | porting, hazards, tuning, debugging |
 //! | `docs/architecture.md` | how it works, and why so |
 //! | `docs/soundness.md` | every hazard that is known, and the test that shows what is done |
-//! | `examples/` | ten thousand connections, a million tasks, a loop on epoll by hand |
+//! | `examples/` | ten thousand connections, a million tasks, what an idle one costs, a loop on epoll by hand |
 
 #[cfg(not(all(
     target_os = "linux",
@@ -127,12 +132,17 @@ compile_error!(
     "netpoll runs on 64-bit Linux on x86-64 and aarch64 only: it is built on epoll, and on stack switching for these two"
 );
 
+mod buf;
 mod fd;
+pub mod fs;
 pub mod io;
 pub mod net;
+pub mod os;
 mod poll;
+pub mod process;
 mod sched;
 mod stack;
+pub mod sync;
 mod sys;
 mod task;
 pub mod thread;

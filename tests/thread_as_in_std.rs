@@ -204,4 +204,25 @@ for_both! {
         assert_eq!(WORDS.try_with(|words| words.borrow().len()), Ok(2));
         WORDS.set(Vec::new());
     }
+
+    panicking {
+        struct Saw(std::sync::mpsc::Sender<bool>);
+        impl Drop for Saw {
+            fn drop(&mut self) {
+                self.0.send(thread::panicking()).unwrap();
+            }
+        }
+        let (tell, told) = std::sync::mpsc::channel();
+        let calm = Saw(tell.clone());
+        thread::spawn(move || drop(calm)).join().unwrap();
+        assert!(!told.recv().unwrap());
+        thread::spawn(move || {
+            let _saw = Saw(tell);
+            panic!("on purpose");
+        })
+        .join()
+        .unwrap_err();
+        assert!(told.recv().unwrap());
+        assert!(!thread::panicking());
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
@@ -10,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::cases::CASES;
 use crate::load::Shape;
 use crate::place::Place;
-use crate::servers::SERVERS;
+use crate::servers;
 
 /// What a request costs on netpoll, beside a hand-written epoll server and rivals.
 #[derive(Debug, Parser)]
@@ -24,11 +25,11 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// A few rounds of two cases: whether it works, not how fast it is.
+    /// A short run of a few cases: whether everything works, not how fast it is.
     #[arg(long)]
     pub(crate) quick: bool,
 
-    /// Servers to run beside `raw` [default: all but the variants].
+    /// Servers to run beside `raw` and its control [default: all but the variants].
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = servers())]
     pub(crate) only: Vec<String>,
 
@@ -36,13 +37,23 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = cases())]
     pub(crate) cases: Vec<String>,
 
-    /// Rounds of each case [default: 25, or 5 with --quick].
+    /// Rounds of each case [default: 25, or 3 with --quick].
     #[arg(long, value_name = "N")]
     pub(crate) rounds: Option<NonZeroU32>,
 
-    /// How long a slice lasts, in milliseconds [default: 120, with many connections 300].
+    /// How often each server is started anew; the rounds are divided among the starts
+    /// [default: 3, or 1 with --quick].
+    #[arg(long, value_name = "N")]
+    pub(crate) starts: Option<NonZeroU32>,
+
+    /// How long a slice lasts, in milliseconds [default: 120, more in some cases, less
+    /// with --quick].
     #[arg(long, value_name = "MS")]
     pub(crate) slice: Option<NonZeroU32>,
+
+    /// The folder for raw data, report and chart [default: a new one in target/bench].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 
     /// Leave the two cores to others as well: no real-time priority.
     #[arg(long)]
@@ -54,9 +65,10 @@ pub(crate) enum Command {
     /// Run one server, which says its address (the benchmark starts these itself).
     Server {
         name: String,
-        /// The size of the buffers that belong to a connection.
+        /// The size of the buffers that belong to a connection; for servers with two
+        /// workers, the steps of the work that some requests ask for.
         #[arg(long, default_value_t = 4096)]
-        buffer: usize,
+        number: usize,
         #[command(flatten)]
         place: Place,
     },
@@ -69,10 +81,12 @@ pub(crate) enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Compare what `cargo bench -p netpoll-bench` has measured.
+    Micro,
 }
 
 fn servers() -> PossibleValuesParser {
-    PossibleValuesParser::new(SERVERS.iter().map(|server| server.name))
+    PossibleValuesParser::new(servers::all().map(|server| server.name))
 }
 
 fn cases() -> PossibleValuesParser {

@@ -4,9 +4,8 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Duration;
 
-use crate::load::{Done, Shape};
+use crate::load::{Done, Order, Shape};
 use crate::place::Place;
 use crate::servers::Server;
 
@@ -62,12 +61,11 @@ pub(crate) struct ServerProcess {
 
 impl ServerProcess {
     /// Starts a server, and waits until it listens.
-    pub(crate) fn start(server: &Server, buffer: usize, place: Place) -> io::Result<Self> {
+    pub(crate) fn start(server: &Server, number: usize, place: Place) -> io::Result<Self> {
         let arguments = [
             "server".to_owned(),
             server.name.to_owned(),
-            "--buffer".to_owned(),
-            buffer.to_string(),
+            format!("--number={number}"),
         ];
         let mut process = Process::start(place, &arguments)?;
         let address = process.hear()?.parse().map_err(io::Error::other)?;
@@ -101,16 +99,13 @@ impl LoadProcess {
     }
 
     /// Runs a slice.
-    pub(crate) fn slice(&mut self, length: Duration) -> io::Result<Done> {
-        self.process.say(&length.as_millis().to_string())?;
-        let answer = self.process.hear()?;
-        let mut numbers = answer.split(' ').map(str::parse);
-        match (numbers.next(), numbers.next(), numbers.next()) {
-            (Some(Ok(requests)), Some(Ok(nanos)), None) => Ok(Done {
-                requests,
-                time: Duration::from_nanos(nanos),
-            }),
-            _ => Err(io::Error::other(format!("an answer that says {answer:?}"))),
-        }
+    pub(crate) fn run(&mut self, order: &Order) -> io::Result<Done> {
+        self.process.say(&serde_json::to_string(order)?)?;
+        Ok(serde_json::from_str(&self.process.hear()?)?)
+    }
+
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.child.id()
     }
 }

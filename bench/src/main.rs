@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo run --release -p netpoll-bench                          everything
-//! cargo run --release -p netpoll-bench -- --quick               a glance, for CI
+//! cargo run --release -p netpoll-bench -- --quick               whether it works, for CI
 //! cargo run --release -p netpoll-bench -- --cases 64x100 --only netpoll,tokio
 //! ```
 //!
@@ -15,7 +15,9 @@
 //! one process may not open the connections of all.) A *slice* of some 120 ms goes to
 //! one server: its client keeps a fixed number of requests in flight on every
 //! connection, checks every byte that comes back, and at the end waits until the last
-//! has come. A *round* is a slice for every server, in random order.
+//! has come. A *round* is a slice for every server, in random order. After some rounds
+//! all of them are started anew, because where a process happens to lie in memory makes
+//! a difference.
 //!
 //! The figure is the CPU time that the server's threads used in the slice, as the
 //! scheduler counts it, divided by the requests; and of that the ratio to the `raw`
@@ -25,17 +27,25 @@
 //!
 //! On loopback, what a server sends is received in its own time: its CPU includes
 //! the kernel's part of the client's receiving. That is the same for all.
+//!
+//! Latency is another matter, and measured by another load: see `load/open.rs`.
 
 mod accounting;
 mod args;
 mod cases;
 mod children;
+mod contest;
+mod idle;
 mod load;
+mod micro;
 mod place;
+mod plan;
+mod raw_data;
 mod report;
 mod run;
 mod servers;
 mod statistics;
+mod work;
 
 use std::io;
 use std::process::ExitCode;
@@ -60,13 +70,13 @@ fn start(arguments: Arguments) -> io::Result<()> {
         None => run::run(&arguments.options),
         Some(Command::Server {
             name,
-            buffer,
+            number,
             place,
         }) => {
             place.settle()?;
             servers::find(&name)
                 .ok_or_else(|| io::Error::other(format!("there is no server {name}")))?
-                .run(buffer)
+                .run(number)
         }
         Some(Command::Load {
             address,
@@ -76,5 +86,6 @@ fn start(arguments: Arguments) -> io::Result<()> {
             place.settle()?;
             load::obey(address, shape)
         }
+        Some(Command::Micro) => micro::compare(),
     }
 }

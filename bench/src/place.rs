@@ -14,16 +14,20 @@ pub(crate) struct Place {
     /// Run on this core only.
     #[arg(long, value_name = "CORE")]
     pub(crate) core: Option<usize>,
-    /// Run before everything else, if that is permitted.
-    #[arg(long)]
-    pub(crate) realtime: bool,
+    /// Run before everything else, with this real-time priority, if that is permitted.
+    #[arg(long, value_name = "PRIORITY")]
+    pub(crate) realtime: Option<u8>,
     /// End when the parent does.
     #[arg(long)]
     pub(crate) child: bool,
 }
 
-/// Above ordinary processes, below what the system itself may need.
-const PRIORITY: libc::c_int = 10;
+/// Of servers: above ordinary processes, below what the system itself may need.
+pub(crate) const SERVER: u8 = 10;
+
+/// Of clients, which take the time and must not wait for a server, where they share a
+/// core.
+pub(crate) const CLIENT: u8 = 20;
 
 impl Place {
     /// The options that say this.
@@ -32,8 +36,8 @@ impl Place {
         if let Some(core) = self.core {
             arguments.extend(["--core".to_owned(), core.to_string()]);
         }
-        if self.realtime {
-            arguments.push("--realtime".to_owned());
+        if let Some(priority) = self.realtime {
+            arguments.extend(["--realtime".to_owned(), priority.to_string()]);
         }
         if self.child {
             arguments.push("--child".to_owned());
@@ -57,16 +61,16 @@ impl Place {
             cores.set(core);
             sched_setaffinity(None, &cores)?;
         }
-        if self.realtime {
-            go_realtime();
+        if let Some(priority) = self.realtime {
+            go_realtime(priority);
         }
         Ok(())
     }
 }
 
-fn go_realtime() {
+fn go_realtime(priority: u8) {
     let parameters = libc::sched_param {
-        sched_priority: PRIORITY,
+        sched_priority: priority.into(),
     };
     // SAFETY: the pointer is to a parameter that lives through the call, and zero
     // names the calling thread. That it may fail is expected.

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::load;
+
 const DEFAULT_ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7000);
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 /// As many as a runtime can have.
 const WORKERS_MOST: u64 = 1024;
 
-/// Servers on the netpoll runtime.
+/// Servers on the netpoll runtime, and a load for them.
 ///
 /// Without a command: an echo server on 127.0.0.1:7000.
 #[derive(Debug, Parser)]
@@ -29,11 +31,29 @@ pub(crate) enum Command {
         #[command(subcommand)]
         protocol: Protocol,
     },
+    /// Load an echo server, check every byte, and measure.
+    ///
+    /// Opens the connections, then sends requests on all of them: bytes that differ from
+    /// connection to connection and from place to place, so that none can be changed,
+    /// lost, repeated or swapped without being noticed. At the end each connection
+    /// says that it sends no more, and reads what is outstanding.
+    ///
+    /// Progress goes to stderr, figures to stdout. Ctrl-C ends early, with the figures
+    /// so far. The exit status is 0 if all went well, 1 if a byte was wrong or a
+    /// connection failed, 2 for wrong options.
+    ///
+    /// Each connection takes a descriptor here and one in the server: for thousands of
+    /// them raise the limit with `ulimit -n` for both.
+    Load(load::Plan),
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Protocol {
     /// Send back what comes in, on a task for each connection.
+    ///
+    /// While something happens it shows, once a second: open connections, bytes and
+    /// requests a second, tasks, and resident memory. A request is what one read
+    /// brought and was sent back; the server knows of no other boundaries.
     Echo(ServeEcho),
 }
 
@@ -74,7 +94,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-fn workers(text: &str) -> Result<NonZeroUsize, String> {
+pub(crate) fn workers(text: &str) -> Result<NonZeroUsize, String> {
     text.parse()
         .ok()
         .filter(|number| (1..=WORKERS_MOST).contains(number))
@@ -88,6 +108,16 @@ fn seconds(text: &str) -> Result<Duration, String> {
         // More than anybody waits, and far from where clocks overflow.
         Ok(seconds @ 0..=31_536_000) => Ok(Duration::from_secs(seconds)),
         _ => Err("write a whole number of seconds, at most a year".into()),
+    }
+}
+
+/// Seconds with or without decimals.
+pub(crate) fn decimal_seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.0..=31_536_000.0).contains(&seconds) => {
+            Ok(Duration::from_secs_f64(seconds))
+        }
+        _ => Err("write a number of seconds, as in 10 or 0.5, at most a year".into()),
     }
 }
 

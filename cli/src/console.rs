@@ -11,6 +11,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Back to the first column, and away with what is there.
 const CLEAR: &str = "\r\x1b[K";
 
+/// What does not fit is cut off: a line that went on below could not be overwritten.
+const CUT: &str = "\x1b[?7l";
+const WRAP: &str = "\x1b[?7h";
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Console {
@@ -54,7 +58,7 @@ impl Console {
             return;
         }
         if self.terminal {
-            print(&format!("{CLEAR}{line}"));
+            print(&format!("{CLEAR}{CUT}{line}{WRAP}"));
             line.clone_into(&mut live.line);
         } else {
             print(&format!("{line}\n"));
@@ -95,7 +99,7 @@ impl Live {
         }
         write();
         if !self.line.is_empty() {
-            print(&self.line);
+            print(&format!("{CUT}{}{WRAP}", self.line));
         }
     }
 }
@@ -103,14 +107,6 @@ impl Live {
 /// Writes an error to stderr, in one line.
 pub(crate) fn complain(line: &str) {
     let _ = io::stderr().write_all(format!("netpoll: {line}\n").as_bytes());
-}
-
-/// A number of things.
-pub(crate) fn many(number: u64, thing: &str) -> String {
-    match number {
-        1 => format!("1 {thing}"),
-        _ => format!("{number} {thing}s"),
-    }
 }
 
 fn print(text: &str) {

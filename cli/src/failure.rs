@@ -12,8 +12,12 @@ pub(crate) enum Failure {
     Listen(SocketAddr, io::Error),
     /// Something that it needs cannot be had.
     Start(&'static str, io::Error),
-    /// A bug: the task that accepts connections panicked.
-    Acceptor,
+    /// There is no such name.
+    Resolve(String, io::Error),
+    /// Ctrl-C, before there was anything to show.
+    Interrupted,
+    /// A bug: a task panicked. The panic has been printed.
+    Bug,
 }
 
 impl fmt::Display for Failure {
@@ -39,7 +43,9 @@ impl fmt::Display for Failure {
                 _ => write!(f, "cannot listen on {address}: {}", advised(error)),
             },
             Failure::Start(what, error) => write!(f, "cannot start {what}: {}", advised(error)),
-            Failure::Acceptor => f.write_str("the task that accepts connections panicked"),
+            Failure::Resolve(target, error) => write!(f, "no address for {target}: {error}"),
+            Failure::Interrupted => f.write_str("interrupted before the load began"),
+            Failure::Bug => f.write_str("a task panicked, which is a bug of this command"),
         }
     }
 }
@@ -47,8 +53,10 @@ impl fmt::Display for Failure {
 impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Failure::Listen(_, error) | Failure::Start(_, error) => Some(error),
-            Failure::Acceptor => None,
+            Failure::Listen(_, error) | Failure::Start(_, error) | Failure::Resolve(_, error) => {
+                Some(error)
+            }
+            Failure::Interrupted | Failure::Bug => None,
         }
     }
 }

@@ -1,8 +1,9 @@
-//! The `netpoll` command: servers to try the runtime with.
+//! The `netpoll` command: servers to try the runtime with, and a load for them.
 //!
 //! ```text
 //! netpoll                                     an echo server on 127.0.0.1:7000
 //! netpoll serve echo --listen 127.0.0.1:0 --quiet
+//! netpoll load 127.0.0.1:7000 --connections 1000
 //! ```
 //!
 //! | file | idea |
@@ -10,33 +11,58 @@
 //! | `args` | what the command line may say |
 //! | `console` | what the command says |
 //! | `failure` | errors that say what to do |
+//! | `signals` | Ctrl-C, once and twice |
+//! | `units` | figures for people |
+//! | `buffers` | big buffers for tasks that need one at the moment |
 //! | `serve/` | the servers |
+//! | `load/` | the load generator |
 
 #![forbid(unsafe_code)]
 
 mod args;
+mod buffers;
 mod console;
 mod failure;
+mod load;
 mod serve;
+mod signals;
+mod units;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 use args::{Arguments, Command, Protocol, ServeEcho};
+use failure::Failure;
+use load::Verdict;
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
-        None => serve::echo(&ServeEcho::default(), serve::Hints::Shown),
-        Some(Command::Serve { protocol }) => match protocol {
-            Protocol::Echo(options) => serve::echo(&options, serve::Hints::Hidden),
-        },
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    match run(Arguments::parse().command) {
+        Ok(status) => status,
         Err(failure) => {
             console::complain(&failure.to_string());
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(command: Option<Command>) -> Result<ExitCode, Failure> {
+    match command {
+        None => serve::echo(&ServeEcho::default(), serve::Hints::Shown)?,
+        Some(Command::Serve { protocol }) => match protocol {
+            Protocol::Echo(options) => serve::echo(&options, serve::Hints::Hidden)?,
+        },
+        Some(Command::Load(plan)) => {
+            if let Err(conflict) = plan.check() {
+                Arguments::command()
+                    .error(ErrorKind::ArgumentConflict, conflict)
+                    .exit();
+            }
+            if load::run(plan)? == Verdict::Bad {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -33,6 +33,37 @@ fn wrong_options_are_named() {
         (&["serve", "echo", "--grace", "-1"], "-1"),
         (&["serve", "echo", "--grace", "99999999999"], "--grace"),
         (&["serve", "chargen"], "chargen"),
+        (&["load", "nowhere"], "nowhere"),
+        (&["load", "127.0.0.1"], "127.0.0.1"),
+        (&["load", "127.0.0.1:0"], "127.0.0.1:0"),
+        (&["load", "127.0.0.1:65536"], "65536"),
+        (&["load", "--connections", "0"], "--connections"),
+        (&["load", "--connections", "1000001"], "--connections"),
+        (&["load", "--size", "0"], "--size"),
+        (&["load", "--size", "2G"], "--size"),
+        (&["load", "--in-flight", "0"], "--in-flight"),
+        (&["load", "--in-flight", "few"], "--in-flight"),
+        (&["load", "--duration", "soon"], "--duration"),
+        (&["load", "--duration", "NaN"], "--duration"),
+        (&["load", "--duration", "1e300"], "--duration"),
+        (&["load", "--requests", "0"], "--requests"),
+        (&["load", "--rate", "0"], "--rate"),
+        (&["load", "--rate", "inf"], "--rate"),
+        (&["load", "--timeout", "0"], "--timeout"),
+        (&["load", "--connect-timeout", "0"], "--connect-timeout"),
+        (&["load", "--workers", "0"], "--workers"),
+        (
+            &["load", "--expected-interval", "0.00001"],
+            "--expected-interval",
+        ),
+        (
+            &["load", "--expected-interval", "0.01", "--rate", "5"],
+            "--expected-interval",
+        ),
+        (
+            &["load", "--expected-interval", "0.01", "--in-flight", "2"],
+            "--expected-interval",
+        ),
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
@@ -48,6 +79,7 @@ fn help_and_version_are_no_errors() {
     for (arguments, part) in [
         (&["--help"][..], "serve"),
         (&["serve", "echo", "--help"], "--grace"),
+        (&["load", "--help"], "coordinated omission"),
         (&["--version"], "netpoll 0"),
     ] {
         let output = run(arguments);
@@ -103,6 +135,22 @@ fn a_wrong_variable_is_named() {
         .env("NETPOLL_WORKERS", "many")
         .output();
     assert_fails(&output.unwrap(), &["NETPOLL_WORKERS=many"]);
+}
+
+#[test]
+fn a_wrong_variable_is_named_by_the_load_too() {
+    let mut command = Command::new(NETPOLL);
+    let output = command.arg("load").env("NETPOLL_WORKERS", "many").output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(first_line(&output).contains("many"), "{output:?}");
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_named() {
+    // Reserved, so that it never does (RFC 2606).
+    let output = run(&["load", "netpoll.invalid:7000"]);
+    assert_fails(&output, &["netpoll.invalid:7000"]);
 }
 
 #[test]

@@ -67,6 +67,11 @@ macro_rules! atomic {
             }
 
             #[track_caller]
+            pub(crate) fn fetch_sub(&self, value: $int, order: Ordering) -> $int {
+                self.fetch_add(value.wrapping_neg(), order)
+            }
+
+            #[track_caller]
             pub(crate) fn fetch_and(&self, mask: $int, order: Ordering) -> $int {
                 if Weakening::Split.is_set() {
                     let before = self.load(of_load(order));
@@ -132,6 +137,12 @@ macro_rules! atomic {
         }
     };
 }
+
+/// Loom's atomics cannot be made in a constant.
+macro_rules! constant {
+    ($($function:tt)*) => { $($function)* };
+}
+pub(crate) use constant;
 
 atomic!(AtomicU32, u32);
 atomic!(AtomicU64, u64);

@@ -14,7 +14,7 @@
 //! |---|---|
 //! | `tests/` | which scene breaks under which weakening |
 //! | `scenes/` | what the threads of a model do, and what must hold |
-//! | `task`, `poll` | netpoll's files, and models of what they stand on |
+//! | `task`, `poll`, `sync` | netpoll's files, and models of what they stand on |
 //! | `atomic`, `weakening` | loom's atomics, or something less |
 //! | `bell`, `data` | sleeping, and what is published |
 //! | `check`, `trace` | running a scene, and printing how it failed |
@@ -27,10 +27,13 @@ mod check;
 mod data;
 mod poll;
 mod scenes;
+mod sync;
 mod task;
 mod trace;
 mod weakening;
 
 pub use check::check;
-pub use scenes::{direction, end, fresh, inbox, join, lock, registration, token, word};
+pub use scenes::{
+    condition, direction, end, fresh, inbox, join, lock, once, registration, rw_lock, token, word,
+};
 pub use weakening::Weakening;

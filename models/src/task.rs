@@ -2,7 +2,7 @@
 //! shipped; tasks, their workers and waiting are models.
 
 mod atomic {
-    pub(crate) use crate::atomic::{AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering};
+    pub(crate) use crate::atomic::{AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, constant};
 }
 mod clock;
 mod home;

@@ -1,4 +1,4 @@
-//! Accepting without descriptors to spare.
+//! Accepting, and doing so without descriptors to spare.
 //!
 //! The connection that could not be accepted stays in the backlog, so the
 //! listener stays readable: a loop that tries again at once spins. The first such
@@ -6,15 +6,15 @@
 //! first, longer every time, and then tries once more.
 
 use std::io;
-use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Fd, ShortRead, error_of};
+use super::{Cancelled, Closed, Fd, ShortRead, error_of};
 use crate::poll::{Stop, Timeout, Way};
 use crate::sys::poll;
-use crate::sys::socket::{self, Errno, Fault};
+use crate::sys::socket::{Errno, Fault, options};
 use crate::task::Reason;
 
 /// How long the second, third, ... failure in a row waits.
@@ -27,25 +27,78 @@ const PAUSES: [Duration; 6] = [
     Duration::from_millis(1000),
 ];
 
-/// How often in a row a listener found no descriptor, or no memory.
+/// What a socket has that accepts, beside what all have.
 #[derive(Debug, Default)]
-pub(crate) struct Pause(AtomicU32);
+pub(crate) struct Listening {
+    /// How often in a row there was no descriptor, or no memory.
+    shortages: AtomicU32,
+    /// Whether the open socket is in whichever mode somebody else wants who has a
+    /// duplicate of it. Locked while the mode changes, and while it matters.
+    mode_is_shared: Mutex<bool>,
+}
+
+impl Listening {
+    /// Accepting has no flag like `MSG_DONTWAIT`, so a listener is kept in non-blocking
+    /// mode. One whose mode belongs to somebody else is asked first whether there is
+    /// a connection. Another process, or thread, may get there before the answer is
+    /// used; then this waits like a plain thread, until there is the next one.
+    fn attempt<A>(
+        &self,
+        fd: BorrowedFd<'_>,
+        mut accept: impl FnMut(BorrowedFd<'_>) -> Result<(OwnedFd, A), Fault>,
+    ) -> Result<(OwnedFd, A), Fault> {
+        let mode_is_shared = self.mode_is_shared();
+        if *mode_is_shared {
+            drop(mode_is_shared);
+            if !poll::is_readable(fd) {
+                return Err(Fault::WouldBlock);
+            }
+        }
+        accept(fd)
+    }
+
+    fn mode_is_shared(&self) -> MutexGuard<'_, bool> {
+        self.mode_is_shared
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_nonblocking(&self, fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+        if *self.mode_is_shared() {
+            options::set_nonblocking(fd, on)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the mode away to the owner of a duplicate.
+    pub(super) fn share_mode(&self, fd: BorrowedFd<'_>, nonblocking: bool) -> io::Result<()> {
+        let mut mode_is_shared = self.mode_is_shared();
+        *mode_is_shared = true;
+        options::set_nonblocking(fd, nonblocking)
+    }
+}
 
 impl Fd {
     /// Accepts a connection.
-    pub(crate) fn accept(&self, pause: &Pause) -> io::Result<(OwnedFd, SocketAddr)> {
-        let failed = pause.0.load(Ordering::Relaxed) as usize;
+    pub(crate) fn accept<A>(
+        &self,
+        mut accept: impl FnMut(BorrowedFd<'_>) -> Result<(OwnedFd, A), Fault>,
+    ) -> io::Result<(OwnedFd, A)> {
+        let listening = self.listening.as_deref().expect("this socket listens");
+        let failed = listening.shortages.load(Ordering::Relaxed) as usize;
         if let Some(last) = failed.checked_sub(1) {
             self.pause(PAUSES[last.min(PAUSES.len() - 1)])?;
         }
-        let result = self.read_with(ShortRead::ProvesNothing, |fd| match socket::accept(fd) {
-            // The connection has gone again, or failed on the way: the next one.
-            Err(Fault::Error(Errno::CONNABORTED)) => Err(Fault::Interrupted),
-            // The kernel looks for a descriptor before it looks for a connection.
-            Err(Fault::Error(errno)) if is_shortage(errno) && !poll::is_readable(fd) => {
-                Err(Fault::WouldBlock)
+        let result = self.read_with(ShortRead::ProvesNothing, |fd| {
+            match listening.attempt(fd, &mut accept) {
+                // The connection has gone again, or failed on the way: the next one.
+                Err(Fault::Error(Errno::CONNABORTED)) => Err(Fault::Interrupted),
+                // The kernel looks for a descriptor before it looks for a connection.
+                Err(Fault::Error(errno)) if is_shortage(errno) && !poll::is_readable(fd) => {
+                    Err(Fault::WouldBlock)
+                }
+                other => other,
             }
-            other => other,
         });
         match &result {
             Err(error)
@@ -53,10 +106,10 @@ impl Fd {
                     .raw_os_error()
                     .is_some_and(|raw| is_shortage(Errno::from_raw_os_error(raw))) =>
             {
-                pause.0.fetch_add(1, Ordering::Relaxed);
+                listening.shortages.fetch_add(1, Ordering::Relaxed);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            _ if failed > 0 => pause.0.store(0, Ordering::Relaxed),
+            _ if failed > 0 => listening.shortages.store(0, Ordering::Relaxed),
             _ => {}
         }
         result
@@ -85,6 +138,16 @@ impl Fd {
             Stop::Timeout => Ok(()),
             stop => Err(error_of(stop)),
         }
+    }
+}
+
+/// What an iterator over connections makes of one attempt. As in std it goes on
+/// after errors; it ends when the listener was closed, or the task is to end.
+pub(crate) fn next_incoming<S, A>(accepted: io::Result<(S, A)>) -> Option<io::Result<S>> {
+    match accepted {
+        Ok((stream, _)) => Some(Ok(stream)),
+        Err(error) if Closed::is_cause_of(&error) || Cancelled::is_cause_of(&error) => None,
+        Err(error) => Some(Err(error)),
     }
 }
 

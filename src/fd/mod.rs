@@ -8,9 +8,18 @@
 //! It is the same for tasks and for plain threads.
 
 mod accept;
+mod busy;
 mod cancelled;
 mod closed;
+mod connect;
+mod datagram;
+mod handle;
+mod linux;
+mod methods;
 mod read;
+mod ready;
+mod source;
+mod stream;
 mod write;
 
 use std::io;
@@ -20,18 +29,27 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::time::Duration;
 
-pub(crate) use accept::Pause;
+pub(crate) use accept::{Listening, next_incoming};
 pub use cancelled::Cancelled;
 pub use closed::Closed;
+pub(crate) use connect::connect_timeout;
+pub(crate) use handle::Socket;
+pub(crate) use linux::Sealed;
+pub use linux::TcpStreamExt;
+pub(crate) use methods::{
+    conversions, listener_methods, socket_methods, stream_io, transfer_methods,
+};
 pub(crate) use read::ShortRead;
+pub(crate) use source::{Known, Source, announce};
 
 use crate::poll::{Registration, Stop, Timeout, Way};
-use crate::sys::socket;
+use crate::sys::socket::{self, Errno, options};
 use crate::task::{Lock, Outcome, Reason, Time};
 
 /// See the [module](self).
 pub(crate) struct Fd {
-    fd: OwnedFd,
+    /// There is none only while the rest is dropped after it was given away.
+    fd: Option<OwnedFd>,
     registration: Registration,
     read_lock: Lock,
     write_lock: Lock,
@@ -43,12 +61,18 @@ pub(crate) struct Fd {
     deferred: AtomicI32,
     /// Whether the user asked for operations that never wait.
     nonblocking: AtomicBool,
+    /// What a socket has that accepts.
+    listening: Option<Box<Listening>>,
 }
 
 impl Fd {
     pub(crate) fn new(fd: OwnedFd) -> Self {
+        Self::with(fd, None)
+    }
+
+    fn with(fd: OwnedFd, listening: Option<Box<Listening>>) -> Self {
         Self {
-            fd,
+            fd: Some(fd),
             registration: Registration::new(),
             read_lock: Lock::new(),
             write_lock: Lock::new(),
@@ -56,7 +80,15 @@ impl Fd {
             write_timeout: AtomicU64::new(0),
             deferred: AtomicI32::new(0),
             nonblocking: AtomicBool::new(false),
+            listening,
         }
+    }
+
+    /// The descriptor without what is around it. Nobody waits on it: they would
+    /// share this.
+    pub(crate) fn into_owned(mut self) -> OwnedFd {
+        self.registration.deregister(self.as_fd());
+        self.fd.take().expect(GIVEN_AWAY)
     }
 
     fn lock_of(&self, way: Way) -> &Lock {
@@ -87,12 +119,7 @@ impl Fd {
     pub(crate) fn set_timeout(&self, way: Way, timeout: Option<Duration>) -> io::Result<()> {
         let nanoseconds = match timeout {
             None => 0,
-            Some(Duration::ZERO) => {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidInput,
-                    "cannot set a 0 duration timeout",
-                ));
-            }
+            Some(Duration::ZERO) => return Err(zero_timeout()),
             Some(timeout) => u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX),
         };
         self.timeout_of(way).store(nanoseconds, Ordering::Relaxed);
@@ -106,8 +133,16 @@ impl Fd {
         self.lock_of(way).rouse();
     }
 
-    pub(crate) fn set_nonblocking(&self, on: bool) {
+    /// Sets whether operations return instead of waiting: here, and in the kernel for
+    /// those who go by the file's mode, except where we need that ourselves.
+    pub(crate) fn set_nonblocking(&self, on: bool) -> io::Result<()> {
+        let fd = self.open()?;
+        match &self.listening {
+            None => options::set_nonblocking(fd, on)?,
+            Some(listening) => listening.set_nonblocking(fd, on)?,
+        }
         self.nonblocking.store(on, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The descriptor, for a call that does not wait; an error if it was closed.
@@ -115,7 +150,7 @@ impl Fd {
         if self.is_closed() {
             return Err(Closed::error());
         }
-        Ok(self.fd.as_fd())
+        Ok(self.as_fd())
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -129,12 +164,12 @@ impl Fd {
     pub(crate) fn close(&self) {
         self.registration.direction(Way::Read).close();
         self.registration.direction(Way::Write).close();
-        self.registration.deregister(self.fd.as_fd());
-        let replaced = dead().is_some_and(|dead| socket::replace(self.fd.as_fd(), dead).is_ok());
+        self.registration.deregister(self.as_fd());
+        let replaced = dead().is_some_and(|dead| socket::replace(self.as_fd(), dead).is_ok());
         if !replaced {
             // No descriptor to spare. This ends the connection as well; the number
             // then refers to the dead socket itself.
-            let _ = socket::shutdown(self.fd.as_fd(), Shutdown::Both);
+            let _ = socket::shutdown(self.as_fd(), Shutdown::Both);
         }
         self.read_lock.rouse();
         self.write_lock.rouse();
@@ -183,7 +218,7 @@ impl Fd {
 
     /// Waits until a direction is ready, or may be.
     fn wait(&self, way: Way, timeout: &mut Timeout) -> Result<(), Stop> {
-        self.registration.wait(self.fd.as_fd(), way, timeout)
+        self.registration.wait(self.as_fd(), way, timeout)
     }
 
     fn is_nonblocking(&self) -> bool {
@@ -193,15 +228,20 @@ impl Fd {
 
 impl Drop for Fd {
     fn drop(&mut self) {
-        self.registration.deregister(self.fd.as_fd());
+        if let Some(fd) = &self.fd {
+            self.registration.deregister(fd.as_fd());
+        }
     }
 }
 
 impl AsFd for Fd {
+    #[inline]
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.fd.as_ref().expect(GIVEN_AWAY).as_fd()
     }
 }
+
+const GIVEN_AWAY: &str = "who gives a descriptor away has no use for it";
 
 /// The lock of a direction, held.
 struct Locked<'a>(&'a Lock);
@@ -218,11 +258,24 @@ impl Drop for Locked<'_> {
 fn error_of(stop: Stop) -> io::Error {
     match stop {
         Stop::Deadline => io::Error::from(io::ErrorKind::TimedOut),
-        Stop::Timeout => io::Error::from(io::ErrorKind::WouldBlock),
+        Stop::Timeout => would_block(),
         Stop::Closed => Closed::error(),
         Stop::Cancelled => Cancelled::error(),
         Stop::Error(error) => error,
     }
+}
+
+/// What std reports of an operation that would have to wait, or waited for too long.
+fn would_block() -> io::Error {
+    Errno::AGAIN.into()
+}
+
+/// What std says of a timeout that no operation could meet.
+fn zero_timeout() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "cannot set a 0 duration timeout",
+    )
 }
 
 /// What a closed descriptor's number stands for until it is freed. One for the

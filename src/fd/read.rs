@@ -3,7 +3,8 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use super::{Fd, error_of};
+use super::{Fd, error_of, would_block};
+use crate::buf::Block;
 use crate::poll::{Timeout, Way};
 use crate::sys::socket::Fault;
 use crate::task;
@@ -39,7 +40,28 @@ impl<A, B> Amount for (A, B) {
     }
 }
 
+impl Amount for Block {
+    fn amount(&self) -> usize {
+        self.len()
+    }
+}
+
 impl Fd {
+    /// Reads at most so many bytes into a block, which there is only while `read` is
+    /// tried: a wait holds none. Empty at the end.
+    pub(crate) fn receive(
+        &self,
+        short: ShortRead,
+        most: usize,
+        mut read: impl FnMut(BorrowedFd<'_>, &mut Block) -> Result<usize, Fault>,
+    ) -> io::Result<Block> {
+        self.read_with(short, |fd| {
+            let mut block = Block::with_room_for(most);
+            read(fd, &mut block)?;
+            Ok(block)
+        })
+    }
+
     /// Tries an operation of the reading direction, and waits, until it succeeds
     /// or fails.
     #[inline]
@@ -66,7 +88,7 @@ impl Fd {
         loop {
             if worth_trying {
                 let short_proves = direction.consume();
-                match attempt(self.fd.as_fd()) {
+                match attempt(self.as_fd()) {
                     Ok(result) => {
                         let drained = short_proves
                             && matches!(short, ShortRead::Drains(all) if (1..all).contains(&result.amount()));
@@ -84,7 +106,7 @@ impl Fd {
                     }
                     Err(Fault::WouldBlock) if self.is_closed() => {}
                     Err(Fault::WouldBlock) if self.is_nonblocking() => {
-                        return Err(io::ErrorKind::WouldBlock.into());
+                        return Err(would_block());
                     }
                     Err(Fault::WouldBlock) => {}
                     Err(Fault::Interrupted) => {

@@ -1,12 +1,12 @@
-//! Operations of the writing direction: send, and waiting for a connection.
+//! Operations of the writing direction.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{Ordering, fence};
 
-use super::{Fd, error_of};
+use super::{Fd, error_of, would_block};
 use crate::poll::{Timeout, Way};
-use crate::sys::socket::{self, Errno, Fault};
+use crate::sys::socket::{Errno, Fault, options};
 use crate::task;
 
 impl Fd {
@@ -44,7 +44,7 @@ impl Fd {
         let mut consumed = false;
         let result = loop {
             if worth_trying {
-                match attempt(self.fd.as_fd(), written) {
+                match attempt(self.as_fd(), written) {
                     Ok(n) => {
                         written += n;
                         if written >= length {
@@ -52,7 +52,7 @@ impl Fd {
                         }
                     }
                     Err(Fault::WouldBlock) if self.is_nonblocking() => {
-                        break Err(io::ErrorKind::WouldBlock.into());
+                        break Err(would_block());
                     }
                     Err(Fault::WouldBlock) if consumed => worth_trying = false,
                     Err(Fault::WouldBlock) => {}
@@ -113,33 +113,9 @@ impl Fd {
 
     /// The error that waits at the socket, which is cleared.
     pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
-        if let Some(error) = socket::take_error(self.open()?)? {
+        if let Some(error) = options::take_error(self.open()?)? {
             return Ok(Some(error));
         }
         Ok(self.take_deferred_for_reader().err())
-    }
-
-    /// Writes all of `bytes`.
-    pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        if bytes.is_empty() {
-            return Ok(0);
-        }
-        self.write_with(bytes.len(), |fd, written| {
-            socket::send(fd, &bytes[written..])
-        })
-    }
-
-    /// Waits for a connection that was begun.
-    pub(crate) fn wait_connected(&self, timeout: &mut Timeout) -> io::Result<()> {
-        let direction = self.registration.direction(Way::Write);
-        direction.consume();
-        loop {
-            self.wait(Way::Write, timeout).map_err(error_of)?;
-            direction.consume();
-            if socket::connected(self.fd.as_fd())? {
-                direction.set_ready(false);
-                return Ok(());
-            }
-        }
     }
 }

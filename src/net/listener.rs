@@ -1,18 +1,12 @@
 //! `TcpListener`.
 
-use std::fmt;
-use std::io;
-use std::iter::FusedIterator;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::sync::Arc;
-use std::time::Instant;
+use std::os::fd::AsRawFd;
+use std::{fmt, io};
 
-use super::{TcpStream, ToSocketAddrs, each_address};
-use crate::fd::{Cancelled, Closed, Fd, Pause};
-use crate::poll::Way;
-use crate::sys::socket;
-use crate::task::Time;
+use super::{TcpStream, ToSocketAddrs, each_address, ttl_methods};
+use crate::fd::{Socket, listener_methods, socket_methods};
+use crate::sys::socket::{self, options};
 
 /// A TCP socket that listens for connections, in the shape of [`std::net::TcpListener`].
 ///
@@ -40,12 +34,7 @@ use crate::task::Time;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct TcpListener {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    fd: Fd,
-    pause: Pause,
+    pub(super) socket: Socket,
 }
 
 impl TcpListener {
@@ -75,179 +64,64 @@ impl TcpListener {
     pub fn bind<A: ToSocketAddrs>(addresses: A) -> io::Result<Self> {
         let fd = each_address(addresses, socket::listen)?;
         Ok(Self {
-            inner: Arc::new(Inner {
-                fd: Fd::new(fd),
-                pause: Pause::default(),
-            }),
+            socket: Socket::new_listener(fd),
         })
     }
 
-    /// Accepts a connection, and waits for one if there is none.
-    ///
-    /// Parks the task, or blocks the thread, until there is one, the deadline of
-    /// [`set_deadline`](Self::set_deadline) comes, or the listener is closed.
-    /// Connections that were aborted before they could be accepted are skipped.
+    /// The address that the listener is bound to. Does not wait.
     ///
     /// # Errors
     ///
-    /// - Without a descriptor to spare (`EMFILE`, `ENFILE`), or memory, what the
-    ///   system says, as in std. The first such error comes at once. The next in a
-    ///   row waits 10 ms before it tries, then 50, 100, 200, 500, and 1000 ms from
-    ///   then on, so that a loop that goes on does not spin.
-    /// - `TimedOut` after the deadline, `WouldBlock` in non-blocking mode,
-    ///   `NotConnected` (with [`Closed`]) once the listener is closed.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use netpoll::net::{TcpListener, TcpStream};
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let client = TcpStream::connect(listener.local_addr()?)?;
-    /// let (_stream, peer) = listener.accept()?;
-    /// assert_eq!(peer, client.local_addr()?);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (fd, peer) = self.inner.fd.accept(&self.inner.pause)?;
-        Ok((TcpStream::from_accepted(fd), peer))
-    }
-
-    /// The connections that come in, one after the other, as an iterator that waits
-    /// for each like [`accept`](Self::accept).
-    ///
-    /// As in std it goes on after errors; it ends when the listener is
-    /// [closed](Self::close), or the task's runtime is shut down.
-    ///
-    /// # Examples
-    ///
-    /// ```no_run
-    /// use netpoll::net::TcpListener;
-    /// use netpoll::thread;
-    /// use std::io::{Read, Write};
-    ///
-    /// for stream in TcpListener::bind("127.0.0.1:7000")?.incoming() {
-    ///     let mut stream = stream?;
-    ///     thread::spawn(move || {
-    ///         let mut buffer = [0; 512];
-    ///         while let Ok(n @ 1..) = stream.read(&mut buffer) {
-    ///             stream.write_all(&buffer[..n])?;
-    ///         }
-    ///         std::io::Result::Ok(())
-    ///     });
-    /// }
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn incoming(&self) -> Incoming<'_> {
-        Incoming { listener: self }
-    }
-
-    /// The address that the listener is bound to.
-    ///
-    /// # Errors
-    ///
-    /// What `getsockname` fails with; never for a listener that is open.
+    /// `NotConnected`, with [`Closed`](crate::io::Closed), once the listener is closed.
+    #[doc(alias = "Addr")]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        socket::local_address(self.inner.fd.open()?)
+        socket::local_address(self.socket.open()?)
     }
 
-    /// Another handle to the same listener: both may accept.
+    /// Does what std's does: sets `IPV6_V6ONLY`, which the system refuses once a socket is
+    /// bound, as a listener is.
     ///
     /// # Errors
     ///
-    /// None now; the signature is std's. No descriptor is needed.
-    pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self {
-            inner: Arc::clone(&self.inner),
-        })
+    /// `InvalidInput`.
+    #[deprecated(note = "this option can only be set before a socket is bound")]
+    pub fn set_only_v6(&self, only_v6: bool) -> io::Result<()> {
+        options::set_only_v6(self.socket.open()?, only_v6)
     }
 
-    /// Makes `accept` fail with `TimedOut` from this moment on, for those who wait
-    /// already as well; `None` takes the deadline away. Any task may set it.
+    /// The value of `IPV6_V6ONLY`: whether a listener on IPv6 leaves IPv4 alone. Does
+    /// not wait.
     ///
     /// # Errors
     ///
-    /// None now.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use netpoll::net::TcpListener;
-    /// use std::time::{Duration, Instant};
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// listener.set_deadline(Some(Instant::now() + Duration::from_millis(5)))?;
-    /// assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::TimedOut);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    #[doc(alias = "SetDeadline")]
-    pub fn set_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
-        self.inner.fd.set_deadline(Way::Read, Time::of(deadline));
-        Ok(())
-    }
-
-    /// Stops listening, for all clones. Who waits in `accept` is woken with
-    /// [`Closed`]; connections in the backlog are refused. Closing again does nothing.
-    ///
-    /// Does not wait. The descriptor's number is freed when the last clone is dropped.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use netpoll::net::{TcpListener, TcpStream};
-    /// use netpoll::thread;
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let address = listener.local_addr()?;
-    /// let acceptor = listener.try_clone()?;
-    /// let accepting = thread::spawn(move || acceptor.incoming().count());
-    /// listener.close();
-    /// assert_eq!(accepting.join().unwrap(), 0);
-    /// assert!(TcpStream::connect(address).is_err());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    #[doc(alias = "Close")]
-    pub fn close(&self) {
-        self.inner.fd.close();
-    }
-
-    /// Whether `accept` returns `WouldBlock` instead of waiting. Shared by clones.
-    ///
-    /// # Errors
-    ///
-    /// None now; the signature is std's.
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.inner.fd.set_nonblocking(nonblocking);
-        Ok(())
-    }
-
-    /// Sets the time-to-live of packets sent by the connections to come.
-    ///
-    /// # Errors
-    ///
-    /// What `setsockopt(IP_TTL)` fails with.
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        socket::set_ttl(self.inner.fd.open()?, ttl)
-    }
-
-    /// The time-to-live set by [`set_ttl`](Self::set_ttl).
-    ///
-    /// # Errors
-    ///
-    /// What `getsockopt(IP_TTL)` fails with.
-    pub fn ttl(&self) -> io::Result<u32> {
-        socket::ttl(self.inner.fd.open()?)
-    }
-
-    /// The error that waits at the socket, which is cleared.
-    ///
-    /// # Errors
-    ///
-    /// What `getsockopt(SO_ERROR)` fails with.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.inner.fd.take_error()
+    /// What `getsockopt` fails with, for a listener on IPv4.
+    #[deprecated(note = "this option can only be set before a socket is bound")]
+    pub fn only_v6(&self) -> io::Result<bool> {
+        options::only_v6(self.socket.open()?)
     }
 }
+
+socket_methods!(
+    TcpListener,
+    example = "\
+use netpoll::net::TcpListener;
+
+let socket = TcpListener::bind(\"127.0.0.1:0\")?;",
+);
+
+listener_methods!(
+    TcpListener,
+    TcpStream,
+    SocketAddr,
+    socket::accept,
+    example = "\
+use netpoll::net::{TcpListener, TcpStream};
+
+let socket = TcpListener::bind(\"127.0.0.1:0\")?;
+let client = TcpStream::connect(socket.local_addr()?)?;",
+);
+
+ttl_methods!(TcpListener);
 
 impl fmt::Debug for TcpListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -258,36 +132,3 @@ impl fmt::Debug for TcpListener {
         debug.field("fd", &self.as_raw_fd()).finish()
     }
 }
-
-impl AsFd for TcpListener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.inner.fd.as_fd()
-    }
-}
-
-impl AsRawFd for TcpListener {
-    fn as_raw_fd(&self) -> RawFd {
-        self.as_fd().as_raw_fd()
-    }
-}
-
-/// The connections that a [`TcpListener`] accepts; see [`TcpListener::incoming`].
-#[derive(Debug)]
-#[must_use = "iterators are lazy and do nothing unless consumed"]
-pub struct Incoming<'a> {
-    listener: &'a TcpListener,
-}
-
-impl Iterator for Incoming<'_> {
-    type Item = io::Result<TcpStream>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        match self.listener.accept() {
-            Ok((stream, _)) => Some(Ok(stream)),
-            Err(error) if Closed::is_cause_of(&error) || Cancelled::is_cause_of(&error) => None,
-            Err(error) => Some(Err(error)),
-        }
-    }
-}
-
-impl FusedIterator for Incoming<'_> {}

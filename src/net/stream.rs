@@ -1,17 +1,14 @@
 //! `TcpStream`.
 
-use std::fmt;
-use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
+use std::{fmt, io};
 
-use super::{ToSocketAddrs, each_address};
-use crate::fd::{Fd, ShortRead};
-use crate::poll::{Timeout, Way};
-use crate::sys::socket;
-use crate::task::Time;
+use super::{KeepAlive, ToSocketAddrs, each_address, ttl_methods};
+use crate::fd::{Sealed, Socket, TcpStreamExt, socket_methods, stream_io, transfer_methods};
+use crate::poll::Timeout;
+use crate::sys::socket::{self, options};
 
 /// A TCP connection, in the shape of [`std::net::TcpStream`].
 ///
@@ -27,6 +24,8 @@ use crate::task::Time;
 /// | [`set_read_timeout`](Self::set_read_timeout), [`set_write_timeout`](Self::set_write_timeout) | each operation anew, as in std | `WouldBlock`, as in std on Linux |
 /// | [`set_read_deadline`](Self::set_read_deadline), [`set_write_deadline`](Self::set_write_deadline) | the socket, until moved, as in Go | `TimedOut` |
 /// | [`close`](Self::close) | all operations | `NotConnected`, with [`Closed`](crate::io::Closed) |
+///
+/// [`TcpStreamExt`](crate::os::linux::net::TcpStreamExt) has further options, as in std.
 ///
 /// # Examples
 ///
@@ -51,17 +50,12 @@ use crate::task::Time;
 /// assert_eq!(&reply, b"ping");
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[doc(alias = "TCPConn")]
 pub struct TcpStream {
-    fd: Arc<Fd>,
+    pub(super) socket: Socket,
 }
 
 impl TcpStream {
-    pub(super) fn from_accepted(fd: OwnedFd) -> Self {
-        Self {
-            fd: Arc::new(Fd::new(fd)),
-        }
-    }
-
     /// Connects to the first of the addresses that accepts.
     ///
     /// Parks the task, or blocks the thread, until the connection stands or the
@@ -90,108 +84,136 @@ impl TcpStream {
 
     /// Connects to one address, or fails with `TimedOut` after this long.
     ///
+    /// Parks the task, or blocks the thread.
+    ///
     /// # Errors
     ///
     /// As for [`connect`](Self::connect); `InvalidInput` for a timeout of zero.
-    #[doc(alias = "DialTimeout")]
-    pub fn connect_timeout(address: &SocketAddr, timeout: Duration) -> io::Result<Self> {
-        if timeout.is_zero() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "cannot set a 0 duration timeout",
-            ));
-        }
-        Self::connect_within(address, Some(timeout)).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => {
-                io::Error::new(io::ErrorKind::TimedOut, "connection timed out")
-            }
-            _ => error,
-        })
-    }
-
-    fn connect_within(address: &SocketAddr, timeout: Option<Duration>) -> io::Result<Self> {
-        let fd = Fd::new(socket::tcp(address)?);
-        if !socket::connect(fd.as_fd(), address)? {
-            fd.wait_connected(&mut Timeout::new(timeout))?;
-        }
-        // Streams are in blocking mode; see `sys::socket`.
-        socket::set_nonblocking(fd.as_fd(), false)?;
-        Ok(Self { fd: Arc::new(fd) })
-    }
-
-    /// The address of the other end.
-    ///
-    /// # Errors
-    ///
-    /// `NotConnected` when the connection is gone.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        socket::peer_address(self.fd.open()?)
-    }
-
-    /// The address of this end.
-    ///
-    /// # Errors
-    ///
-    /// What `getsockname` fails with.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        socket::local_address(self.fd.open()?)
-    }
-
-    /// Ends the reading direction, the writing direction, or both; what waits there
-    /// returns. After `Shutdown::Write` the peer reads to the end, and can still answer.
-    ///
-    /// # Errors
-    ///
-    /// `NotConnected` when the connection is gone.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        socket::shutdown(self.fd.open()?, how)
-    }
-
-    /// Another handle to the same connection, with the same timeouts and deadlines.
-    ///
-    /// # Errors
-    ///
-    /// None now; the signature is std's. No descriptor is needed.
-    pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self {
-            fd: Arc::clone(&self.fd),
-        })
-    }
-
-    /// Closes the connection, for all clones. Who waits on it is woken with
-    /// [`Closed`](crate::io::Closed), later operations fail so. Closing again does
-    /// nothing.
-    ///
-    /// Does not wait; what was written is still sent by the system. The descriptor's
-    /// number is freed when the last clone is dropped.
     ///
     /// # Examples
     ///
     /// ```
-    /// use netpoll::io::Closed;
     /// use netpoll::net::{TcpListener, TcpStream};
-    /// use netpoll::thread;
-    /// use std::io::Read;
+    /// use std::time::Duration;
     ///
     /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let stream = TcpStream::connect(listener.local_addr()?)?;
-    /// let mut clone = stream.try_clone()?;
-    /// let reader = thread::spawn(move || clone.read(&mut [0; 16]));
-    /// stream.close();
-    /// assert!(Closed::is_cause_of(&reader.join().unwrap().unwrap_err()));
+    /// TcpStream::connect_timeout(&listener.local_addr()?, Duration::from_secs(3))?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    #[doc(alias = "Close")]
-    pub fn close(&self) {
-        self.fd.close();
+    #[doc(alias = "DialTimeout")]
+    pub fn connect_timeout(address: &SocketAddr, timeout: Duration) -> io::Result<Self> {
+        crate::fd::connect_timeout(timeout, |timeout| {
+            Self::connect_within(address, Some(timeout))
+        })
     }
 
-    /// Bounds each read from now on, as std does: one that had to wait for longer
-    /// fails with `WouldBlock`. `None` takes the bound away.
+    fn connect_within(address: &SocketAddr, timeout: Option<Duration>) -> io::Result<Self> {
+        let socket = Socket::new(socket::tcp(address)?);
+        if !socket::connect(socket.as_fd(), address)? {
+            socket.wait_connected(&mut Timeout::new(timeout))?;
+        }
+        // Streams are in blocking mode; see `sys::socket`.
+        options::set_nonblocking(socket.as_fd(), false)?;
+        Ok(Self::from_socket(socket))
+    }
+
+    /// The address of the other end. Does not wait.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for zero.
+    /// `NotConnected` when the connection is gone.
+    #[doc(alias = "RemoteAddr")]
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        socket::peer_address(self.socket.open()?)
+    }
+
+    /// The address of this end. Does not wait.
+    ///
+    /// # Errors
+    ///
+    /// What `getsockname` fails with; `NotConnected`, with
+    /// [`Closed`](crate::io::Closed), once the stream is closed.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        socket::local_address(self.socket.open()?)
+    }
+
+    /// Ends the reading direction, the writing direction, or both; what waits there
+    /// returns. After `Shutdown::Write` the peer reads to the end, and can still answer.
+    /// Does not wait.
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected` when the connection is gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::net::{Shutdown, TcpListener, TcpStream};
+    /// use std::io::{Read, Write};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut client = TcpStream::connect(listener.local_addr()?)?;
+    /// let (mut server, _) = listener.accept()?;
+    /// client.write_all(b"a question")?;
+    /// client.shutdown(Shutdown::Write)?;
+    ///
+    /// let mut question = String::new();
+    /// server.read_to_string(&mut question)?; // up to the end
+    /// server.write_all(b"an answer")?;
+    /// assert_eq!(client.read(&mut [0; 9])?, 9);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "CloseRead")]
+    #[doc(alias = "CloseWrite")]
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        socket::shutdown(self.socket.open()?, how)
+    }
+
+    /// Receives data without taking it: the next read gets it again.
+    ///
+    /// Parks the task, or blocks the thread, like a read; bounded like a read.
+    ///
+    /// # Errors
+    ///
+    /// As for a read.
+    pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.peek(buffer)
+    }
+
+    /// Whether small writes are sent at once instead of being gathered (`TCP_NODELAY`).
+    /// Off at first, as in std. Does not wait.
+    ///
+    /// # Errors
+    ///
+    /// What `setsockopt` fails with.
+    #[doc(alias = "SetNoDelay")]
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        options::set_nodelay(self.socket.open()?, nodelay)
+    }
+
+    /// The value of `TCP_NODELAY`. Does not wait.
+    ///
+    /// # Errors
+    ///
+    /// What `getsockopt` fails with.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        options::nodelay(self.socket.open()?)
+    }
+
+    /// What happens to data that was not sent yet when the socket is closed
+    /// (`SO_LINGER`). Does not wait itself.
+    ///
+    /// | | closing |
+    /// |---|---|
+    /// | `None`, at first | returns at once, the system goes on sending |
+    /// | zero | throws it away, and resets the connection |
+    /// | longer | **blocks the thread**, a worker's too, until it is sent, or for this long |
+    ///
+    /// The time is in whole seconds, rounded up.
+    ///
+    /// # Errors
+    ///
+    /// What `setsockopt` fails with.
     ///
     /// # Examples
     ///
@@ -201,210 +223,96 @@ impl TcpStream {
     /// use std::time::Duration;
     ///
     /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let mut stream = TcpStream::connect(listener.local_addr()?)?;
-    /// stream.set_read_timeout(Some(Duration::from_millis(5)))?;
-    /// assert_eq!(stream.read(&mut [0; 16]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// let client = TcpStream::connect(listener.local_addr()?)?;
+    /// let (mut server, _) = listener.accept()?;
+    /// client.set_linger(Some(Duration::ZERO))?;
+    /// drop(client);
+    /// let error = server.read(&mut [0; 16]).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.fd.set_timeout(Way::Read, timeout)
+    #[doc(alias = "SetLinger")]
+    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        options::set_linger(self.socket.open()?, linger)
     }
 
-    /// Bounds each write from now on; see [`set_read_timeout`](Self::set_read_timeout).
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` for zero.
-    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.fd.set_timeout(Way::Write, timeout)
-    }
-
-    /// The bound of each read.
-    ///
-    /// # Errors
-    ///
-    /// None now; the signature is std's.
-    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.fd.timeout(Way::Read))
-    }
-
-    /// The bound of each write.
-    ///
-    /// # Errors
-    ///
-    /// None now; the signature is std's.
-    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.fd.timeout(Way::Write))
-    }
-
-    /// Makes reads fail with `TimedOut` from this moment on, also when data is
-    /// there, and also those that wait already. `None` takes the deadline away, and
-    /// reading works again. Any task may set it, at any time.
-    ///
-    /// # Errors
-    ///
-    /// None now.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use netpoll::net::{TcpListener, TcpStream};
-    /// use std::io::{ErrorKind, Read};
-    /// use std::time::{Duration, Instant};
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let mut stream = TcpStream::connect(listener.local_addr()?)?;
-    /// stream.set_read_deadline(Some(Instant::now() + Duration::from_millis(5)))?;
-    /// assert_eq!(stream.read(&mut [0; 16]).unwrap_err().kind(), ErrorKind::TimedOut);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    #[doc(alias = "SetReadDeadline")]
-    pub fn set_read_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
-        self.fd.set_deadline(Way::Read, Time::of(deadline));
-        Ok(())
-    }
-
-    /// Makes writes fail with `TimedOut` from this moment on; see
-    /// [`set_read_deadline`](Self::set_read_deadline). A write that has written
-    /// something when the deadline comes returns how much; the next one fails.
-    ///
-    /// # Errors
-    ///
-    /// None now.
-    #[doc(alias = "SetWriteDeadline")]
-    pub fn set_write_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
-        self.fd.set_deadline(Way::Write, Time::of(deadline));
-        Ok(())
-    }
-
-    /// Sets both deadlines.
-    ///
-    /// # Errors
-    ///
-    /// None now.
-    #[doc(alias = "SetDeadline")]
-    pub fn set_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
-        self.set_read_deadline(deadline)?;
-        self.set_write_deadline(deadline)
-    }
-
-    /// Receives data without taking it: the next read gets it again.
-    ///
-    /// Parks the task, or blocks the thread, like a read.
-    ///
-    /// # Errors
-    ///
-    /// As for a read.
-    pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        self.fd
-            .read_with(ShortRead::ProvesNothing, |fd| socket::peek(fd, buffer))
-    }
-
-    /// Whether small writes are sent at once instead of being gathered (`TCP_NODELAY`).
-    /// Off at first, as in std.
-    ///
-    /// # Errors
-    ///
-    /// What `setsockopt` fails with.
-    #[doc(alias = "SetNoDelay")]
-    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        socket::set_nodelay(self.fd.open()?, nodelay)
-    }
-
-    /// The value of `TCP_NODELAY`.
+    /// The value of `SO_LINGER`; see [`set_linger`](Self::set_linger). Does not wait.
     ///
     /// # Errors
     ///
     /// What `getsockopt` fails with.
-    pub fn nodelay(&self) -> io::Result<bool> {
-        socket::nodelay(self.fd.open()?)
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        options::linger(self.socket.open()?)
     }
 
-    /// Sets the time-to-live of packets that are sent.
+    /// Whether, and how, the system finds out that the peer has gone without a word.
+    /// Off at first, as in std. Does not wait.
     ///
     /// # Errors
     ///
-    /// What `setsockopt(IP_TTL)` fails with.
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        socket::set_ttl(self.fd.open()?, ttl)
+    /// `InvalidInput` for what [`KeepAlive`] does not allow; what `setsockopt` fails with.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::net::{KeepAlive, TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// assert_eq!(stream.keepalive()?, None);
+    /// stream.set_keepalive(Some(KeepAlive::default()))?;
+    /// assert_eq!(stream.keepalive()?, Some(KeepAlive::default()));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "SetKeepAlive")]
+    #[doc(alias = "SetKeepAliveConfig")]
+    #[doc(alias = "SetKeepAlivePeriod")]
+    pub fn set_keepalive(&self, keepalive: Option<KeepAlive>) -> io::Result<()> {
+        KeepAlive::set(self.socket.open()?, keepalive)
     }
 
-    /// The time-to-live of packets that are sent.
+    /// What [`set_keepalive`](Self::set_keepalive) set. Does not wait.
     ///
     /// # Errors
     ///
-    /// What `getsockopt(IP_TTL)` fails with.
-    pub fn ttl(&self) -> io::Result<u32> {
-        socket::ttl(self.fd.open()?)
-    }
-
-    /// The error that waits at the socket, which is cleared.
-    ///
-    /// # Errors
-    ///
-    /// What `getsockopt(SO_ERROR)` fails with.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.fd.take_error()
-    }
-
-    /// Whether operations return `WouldBlock` instead of waiting. Shared by clones.
-    ///
-    /// # Errors
-    ///
-    /// None now; the signature is std's.
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.fd.set_nonblocking(nonblocking);
-        Ok(())
+    /// What `getsockopt` fails with.
+    pub fn keepalive(&self) -> io::Result<Option<KeepAlive>> {
+        KeepAlive::get(self.socket.open()?)
     }
 }
 
-/// As much as one read asks for. The kernel returns a little less than 2 GiB at most,
-/// which must not be taken for all that was there.
-const READ_MOST: usize = 1 << 30;
+socket_methods!(
+    TcpStream,
+    example = "\
+use netpoll::net::{TcpListener, TcpStream};
 
-impl Read for &TcpStream {
-    /// Reads what is there; waits if there is nothing. Zero is the end, or an empty
-    /// buffer.
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        let all = buffer.len().min(READ_MOST);
-        let buffer = &mut buffer[..all];
-        self.fd
-            .read_with(ShortRead::Drains(all), |fd| socket::receive(fd, buffer))
-    }
-}
+let listener = TcpListener::bind(\"127.0.0.1:0\")?;
+let socket = TcpStream::connect(listener.local_addr()?)?;",
+);
 
-impl Write for &TcpStream {
-    /// Writes all of the buffer, as a blocking socket does. If an error or a
-    /// deadline comes first, returns how much was written, and the next write fails.
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.fd.write(buffer)
-    }
+transfer_methods!(
+    TcpStream,
+    example = "\
+use netpoll::net::{TcpListener, TcpStream};
 
-    /// Does nothing: nothing is kept back.
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+let listener = TcpListener::bind(\"127.0.0.1:0\")?;
+let socket = TcpStream::connect(listener.local_addr()?)?;",
+);
 
-impl Read for TcpStream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*self).read(buffer)
-    }
-}
+ttl_methods!(TcpStream);
 
-impl Write for TcpStream {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        (&*self).write(buffer)
+// A short read of a TCP socket has drained it.
+stream_io!(TcpStream, drains = true);
+
+impl Sealed for TcpStream {}
+
+impl TcpStreamExt for TcpStream {
+    fn set_quickack(&self, quickack: bool) -> io::Result<()> {
+        options::set_quickack(self.socket.open()?, quickack)
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    fn quickack(&self) -> io::Result<bool> {
+        options::quickack(self.socket.open()?)
     }
 }
 
@@ -418,17 +326,5 @@ impl fmt::Debug for TcpStream {
             debug.field("peer", &peer);
         }
         debug.field("fd", &self.as_raw_fd()).finish()
-    }
-}
-
-impl AsFd for TcpStream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-}
-
-impl AsRawFd for TcpStream {
-    fn as_raw_fd(&self) -> RawFd {
-        self.as_fd().as_raw_fd()
     }
 }

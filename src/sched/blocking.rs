@@ -24,18 +24,20 @@
 //!
 //! Threads start under the lock, so that one who counts on another's thread knows
 //! that it has started. An idle thread sleeps in one wait; once all have left,
-//! nothing is left that wakes up.
+//! nothing is left that wakes up. (One that has forked a process stays, and sleeps
+//! without end: see [`keep_thread`].)
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use crate::sys::fork;
-use crate::task::{self, Packet, Reason, Wait};
+use crate::task::{self, Loan, Reason, Wait};
 
 /// How many threads there are at most, if nobody says otherwise. They spend their
 /// time waiting for disks and name servers, so many more than processors make sense.
@@ -63,7 +65,8 @@ const THREAD_NAME: &str = "netpoll-block";
 ///
 /// It starts a thread when none is idle, up to 512, or as many as
 /// `NETPOLL_BLOCKING_THREADS` says; beyond that, closures wait for their turn, first
-/// come first served. A thread without work for 10 s leaves. All runtimes of the
+/// come first served. A thread without work for 10 s leaves, unless it has started a
+/// [process](crate::process). All runtimes of the
 /// process share the pool. Its threads run on the processors that the main thread may
 /// use, also where workers are pinned.
 ///
@@ -107,6 +110,18 @@ const THREAD_NAME: &str = "netpoll-block";
 /// # Ok::<(), std::io::Error>(())
 /// ```
 ///
+/// The closure may borrow, since the caller waits for it:
+///
+/// ```
+/// netpoll::thread::spawn(|| {
+///     let mut numbers: Vec<u32> = (0..100_000).rev().collect();
+///     netpoll::blocking(|| numbers.sort_unstable());
+///     assert!(numbers.is_sorted());
+/// })
+/// .join()
+/// .unwrap();
+/// ```
+///
 /// A task may wait for what another task of its worker sends over a channel of std:
 ///
 /// ```
@@ -122,8 +137,8 @@ const THREAD_NAME: &str = "netpoll-block";
 #[doc(alias = "block_in_place")]
 pub fn blocking<F, T>(f: F) -> T
 where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
+    F: FnOnce() -> T + Send,
+    T: Send,
 {
     run_blocking(f).unwrap_or_else(|error| panic!("failed to run a blocking call: {error}"))
 }
@@ -135,8 +150,8 @@ where
 /// `InvalidInput` if `NETPOLL_BLOCKING_THREADS` makes no sense.
 pub(crate) fn run_blocking<F, T>(f: F) -> io::Result<T>
 where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
+    F: FnOnce() -> T + Send,
+    T: Send,
 {
     if !task::is_task() || fork::is_child() {
         return Ok(f());
@@ -144,18 +159,29 @@ where
     // Where the task must not park, this panics, and the closure has not begun.
     drop(Wait::begin(Reason::Join));
     let most = threads_most()?;
-    let packet = Arc::new(Packet::new());
-    let result = Arc::clone(&packet);
+    let ended = task::lend(f, |job| {
+        if let Some(job) = submit(job, most) {
+            job.run();
+        }
+    });
     // The panic goes on in the caller, who sees what the closure left half done.
-    let job = move || result.end(catch_unwind(AssertUnwindSafe(f)));
-    if let Some(job) = submit(Box::new(job), most) {
-        job();
-    }
-    packet.join().or_else(|panic| resume_unwind(panic))
+    ended.or_else(|panic| resume_unwind(panic))
 }
 
-/// Leaves the result in its packet, and does not panic.
-type Job = Box<dyn FnOnce() + Send>;
+thread_local! {
+    static STAYS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Makes the calling thread, if it is of the pool, stay there for good.
+///
+/// For a closure that ties something to the life of its thread, as a process is tied
+/// to the thread that forked it (`PR_SET_PDEATHSIG`).
+pub(crate) fn keep_thread() {
+    STAYS.set(true);
+}
+
+/// Leaves its result with the task that lent it, and does not panic.
+type Job = Loan;
 
 /// See the [module](self).
 struct Pool {
@@ -219,7 +245,7 @@ fn start_thread() -> io::Result<Sender<Job>> {
             spread_out();
             let mut next = inbox.recv().ok();
             while let Some(job) = next {
-                job();
+                job.run();
                 next = next_job(&inbox, &own);
             }
         })?;
@@ -245,6 +271,9 @@ fn next_job(inbox: &Receiver<Job>, own: &Sender<Job>) -> Option<Job> {
         }
         let jobs = own.clone();
         pool.idle.push(Idle { thread, jobs });
+    }
+    if STAYS.get() {
+        return inbox.recv().ok();
     }
     if let Ok(job) = inbox.recv_timeout(IDLE_MOST) {
         return Some(job);

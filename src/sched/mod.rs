@@ -32,6 +32,6 @@ pub use monitor::{Doing, Stuck};
 pub use report::{Metrics, Shutdown, TaskReport};
 pub use runtime::Runtime;
 
-pub(crate) use blocking::run_blocking;
+pub(crate) use blocking::{keep_thread, run_blocking};
 pub(crate) use machine::Spawn;
 pub(crate) use runtime::{Workers, spawn, task_panicked};

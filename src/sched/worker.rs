@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::machine::Machine;
+use crate::buf;
 use crate::poll::Poller;
 use crate::stack;
 use crate::sys::eventfd::EventFd;
@@ -198,7 +199,7 @@ impl Worker {
     /// for a later one, the worker can sleep until something happens.
     fn care(&mut self) {
         self.caring = self.tasks.tend();
-        if !self.caring && self.tasks.needs_care() {
+        if !self.caring && (buf::tend() | self.tasks.needs_care()) {
             self.care_at = Time::now().after(CARE_EVERY);
         }
     }

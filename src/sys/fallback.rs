@@ -10,6 +10,7 @@
 //! |---|---|---|
 //! | `epoll_pwait2` | timeouts finer than a millisecond (Linux 5.11) | `epoll_wait`, timeouts rounded up |
 //! | `guard` | `MADV_GUARD_INSTALL` (Linux 6.13) | `mprotect`, two mappings for each stack |
+//! | `pidfd` | `pidfd_open` (Linux 5.3) | waiting for a process on a thread that blocks |
 //!
 //! A name that is not in the table is an error that is printed once and then
 //! ignored: a test that forces a fallback must not silently test nothing.
@@ -23,12 +24,15 @@ pub(crate) enum Feature {
     EpollPwait2,
     /// `madvise(MADV_GUARD_INSTALL)`.
     Guard,
+    /// `pidfd_open`.
+    Pidfd,
 }
 
 impl Feature {
-    const ALL: [(&'static str, Feature); 2] = [
+    const ALL: [(&'static str, Feature); 3] = [
         ("epoll_pwait2", Feature::EpollPwait2),
         ("guard", Feature::Guard),
+        ("pidfd", Feature::Pidfd),
     ];
 
     /// Whether `NETPOLL_FALLBACK` asks to do without this feature.
@@ -40,7 +44,7 @@ impl Feature {
                 let (features, unknown) = parse(&list);
                 for name in unknown {
                     eprintln!(
-                        "netpoll: NETPOLL_FALLBACK names an unknown feature '{name}'; known are epoll_pwait2 and guard"
+                        "netpoll: NETPOLL_FALLBACK names an unknown feature '{name}'; known are epoll_pwait2, guard and pidfd"
                     );
                 }
                 features

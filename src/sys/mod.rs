@@ -1,8 +1,12 @@
 //! Layer 0: the only system calls.
+pub(crate) mod cached;
 pub mod epoll;
 pub(crate) mod eventfd;
 pub(crate) mod fallback;
+pub(crate) mod file;
 pub(crate) mod fork;
 pub(crate) mod memory;
+pub(crate) mod pidfd;
+pub(crate) mod pipe;
 pub(crate) mod poll;
 pub(crate) mod socket;

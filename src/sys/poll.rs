@@ -44,7 +44,18 @@ pub(crate) fn poll<const N: usize>(
 
 /// Whether a descriptor is readable now.
 pub(crate) fn is_readable(fd: BorrowedFd<'_>) -> bool {
-    let [ready] = poll([Some((fd, Interest::Read))], Some(Duration::ZERO));
+    is_ready(fd, Interest::Read)
+}
+
+/// Whether a descriptor is ready now.
+pub(crate) fn is_ready(fd: BorrowedFd<'_>, interest: Interest) -> bool {
+    let [ready] = poll([Some((fd, interest))], Some(Duration::ZERO));
+    ready
+}
+
+/// Whether a descriptor is writable now.
+pub(crate) fn is_writable(fd: BorrowedFd<'_>) -> bool {
+    let [ready] = poll([Some((fd, Interest::Write))], Some(Duration::ZERO));
     ready
 }
 

@@ -5,14 +5,22 @@
 //! process, or a std type made from the descriptor, may change it. Streams are
 //! therefore left in blocking mode, which is what their next owner expects.
 
+pub(crate) mod options;
+pub(crate) mod udp;
+pub(crate) mod unix;
+mod vectored;
+
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 pub(crate) use rustix::io::Errno;
+use rustix::net::addr::SocketAddrArg;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketFlags, SocketType, ipproto, sockopt,
 };
+pub(crate) use vectored::{MOST_SLICES, receive_vectored, send_vectored};
 
 /// A call that would have to wait, was interrupted, or failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +46,15 @@ pub(crate) fn receive(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, Fa
     Ok(length)
 }
 
+/// Receives what is there into memory that may hold anything; returns what was received.
+pub(crate) fn receive_into<'a>(
+    fd: BorrowedFd<'_>,
+    spare: &'a mut [MaybeUninit<u8>],
+) -> Result<&'a mut [u8], Fault> {
+    let ((received, _), _) = rustix::net::recv(fd, spare, RecvFlags::DONTWAIT)?;
+    Ok(received)
+}
+
 /// Receives what is there and leaves it there.
 pub(crate) fn peek(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, Fault> {
     let (_, length) = rustix::net::recv(fd, buffer, RecvFlags::DONTWAIT | RecvFlags::PEEK)?;
@@ -55,16 +72,19 @@ pub(crate) fn send(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize, Fault> {
 
 /// A new TCP socket in non-blocking mode, which connecting and accepting need.
 pub(crate) fn tcp(address: &SocketAddr) -> io::Result<OwnedFd> {
-    let family = match address {
-        SocketAddr::V4(_) => AddressFamily::INET,
-        SocketAddr::V6(_) => AddressFamily::INET6,
-    };
     Ok(rustix::net::socket_with(
-        family,
+        family(address),
         SocketType::STREAM,
         SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
         Some(ipproto::TCP),
     )?)
+}
+
+fn family(address: &SocketAddr) -> AddressFamily {
+    match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    }
 }
 
 /// A socket that is connected to nothing: every operation on it fails.
@@ -77,8 +97,10 @@ pub(crate) fn dead() -> io::Result<OwnedFd> {
     )?)
 }
 
-pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
-    Ok(rustix::io::ioctl_fionbio(fd, on)?)
+/// Another number for the same open socket.
+pub(crate) fn duplicate(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    // Not the numbers of standard input, output and error, as in std.
+    Ok(rustix::io::fcntl_dupfd_cloexec(fd, 3)?)
 }
 
 /// Binds and listens, as std's `TcpListener::bind` does for one address.
@@ -86,6 +108,10 @@ pub(crate) fn listen(address: &SocketAddr) -> io::Result<OwnedFd> {
     let fd = tcp(address)?;
     // std does so too: a server that restarts must not wait for old connections.
     sockopt::set_socket_reuseaddr(&fd, true)?;
+    listen_at(fd, address)
+}
+
+fn listen_at(fd: OwnedFd, address: &impl SocketAddrArg) -> io::Result<OwnedFd> {
     rustix::net::bind(&fd, address)?;
     rustix::net::listen(&fd, backlog())?;
     Ok(fd)
@@ -101,11 +127,15 @@ fn backlog() -> i32 {
 
 /// Takes one connection from a listener.
 pub(crate) fn accept(fd: BorrowedFd<'_>) -> Result<(OwnedFd, SocketAddr), Fault> {
-    // Not NONBLOCK: see the module's head.
-    let (stream, address) = rustix::net::acceptfrom_with(fd, SocketFlags::CLOEXEC)?;
+    let (stream, address) = accept_any(fd)?;
     let address = address.ok_or(Fault::Error(Errno::INVAL))?;
     let address = SocketAddr::try_from(address).map_err(Fault::Error)?;
     Ok((stream, address))
+}
+
+fn accept_any(fd: BorrowedFd<'_>) -> Result<(OwnedFd, Option<SocketAddrAny>), Fault> {
+    // Not NONBLOCK: see the module's head.
+    Ok(rustix::net::acceptfrom_with(fd, SocketFlags::CLOEXEC)?)
 }
 
 /// Begins to connect. Returns whether the connection stands already.
@@ -126,11 +156,6 @@ pub(crate) fn connected(fd: BorrowedFd<'_>) -> io::Result<bool> {
         Err(Errno::NOTCONN) => Ok(false),
         Err(error) => Err(error.into()),
     }
-}
-
-/// The error that waits at the socket, which is cleared.
-pub(crate) fn take_error(fd: BorrowedFd<'_>) -> io::Result<Option<io::Error>> {
-    Ok(sockopt::socket_error(fd)?.err().map(io::Error::from))
 }
 
 pub(crate) fn local_address(fd: BorrowedFd<'_>) -> io::Result<SocketAddr> {
@@ -154,22 +179,6 @@ pub(crate) fn shutdown(fd: BorrowedFd<'_>, how: Shutdown) -> io::Result<()> {
         Shutdown::Both => How::Both,
     };
     Ok(rustix::net::shutdown(fd, how)?)
-}
-
-pub(crate) fn set_nodelay(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
-    Ok(sockopt::set_tcp_nodelay(fd, on)?)
-}
-
-pub(crate) fn nodelay(fd: BorrowedFd<'_>) -> io::Result<bool> {
-    Ok(sockopt::tcp_nodelay(fd)?)
-}
-
-pub(crate) fn set_ttl(fd: BorrowedFd<'_>, ttl: u32) -> io::Result<()> {
-    Ok(sockopt::set_ip_ttl(fd, ttl)?)
-}
-
-pub(crate) fn ttl(fd: BorrowedFd<'_>) -> io::Result<u32> {
-    Ok(sockopt::ip_ttl(fd)?)
 }
 
 /// Makes the number of `fd` stand for the same file as `file`. What it stood for

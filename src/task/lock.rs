@@ -13,7 +13,9 @@
 //! Orderings: taking acquires and letting go releases, so that what the last
 //! holder did is seen. The `WAITERS` bit changes only under the list's lock.
 
-use super::atomic::{AtomicU32, Mutex, Ordering};
+use std::convert::Infallible;
+
+use super::atomic::{AtomicU32, Mutex, Ordering, constant};
 use super::{Outcome, Reason, Time, Wait, WaitList};
 
 const HELD: u32 = 1;
@@ -27,11 +29,27 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    pub(crate) fn new() -> Self {
-        Self {
-            state: AtomicU32::new(0),
-            waiters: Mutex::new(WaitList::new()),
+    constant! {
+        pub(crate) fn new() -> Self {
+            Self {
+                state: AtomicU32::new(0),
+                waiters: Mutex::new(WaitList::new()),
+            }
         }
+    }
+
+    /// Takes the lock, however long it takes.
+    #[inline]
+    pub(crate) fn lock(&self, reason: Reason) {
+        if !self.try_lock() {
+            self.lock_slow(reason);
+        }
+    }
+
+    #[cold]
+    fn lock_slow(&self, reason: Reason) {
+        let wait = || self.wait(reason, || Ok::<_, Infallible>(Time::NEVER));
+        while let Ok(Some(_)) = wait() {}
     }
 
     /// Takes the lock, if it is free.

@@ -28,6 +28,7 @@
 //! | `token`, `identity` | `thread::park` and `unpark`; which task |
 //! | `wait_list`, `lock`, `join` | what is built from waits |
 //! | `locals` | values that each task has of its own |
+//! | `lend` | a closure that borrows, run by another thread |
 //! | `or_abort` | what must not unwind |
 
 mod atomic;
@@ -37,6 +38,7 @@ mod home;
 mod identity;
 mod inbox;
 mod join;
+mod lend;
 mod local;
 mod locals;
 mod lock;
@@ -62,6 +64,7 @@ pub(crate) use clock::Time;
 pub(crate) use home::{Home, Post};
 pub(crate) use identity::{Id, current_name, park_until};
 pub(crate) use join::Packet;
+pub(crate) use lend::{Loan, lend};
 pub(crate) use locals::{Found, end_locals, find_local, put_local};
 pub(crate) use lock::Lock;
 pub(crate) use or_abort::or_abort;
@@ -70,8 +73,8 @@ use task::Task;
 pub(crate) use task::{Report, Start};
 pub(crate) use tasks::Tasks;
 pub(crate) use wait::{
-    Reason, Wait, before_next_park, check_not_forked, is_task, name_for_report, no_park,
-    parked_unwinding, spend, yield_now,
+    Reason, Wait, before_next_park, check_not_forked, is_task, is_unwinding, name_for_report,
+    no_park, parked_unwinding, spend, yield_now,
 };
 pub(crate) use wait_list::WaitList;
 pub(crate) use waker::Waker;

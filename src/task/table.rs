@@ -9,19 +9,23 @@
 //! the same way. The table is as large as the most slots ever in use at once.
 //!
 //! ```text
-//! bucket 0: 64 slots | bucket 1: 128 slots | bucket 2: 256 slots | ...
-//!           0..63              64..191             192..447
+//! row 0: 64 slots     | row 1: 128 slots        | row 2: 256 slots   | ...
+//!        0..63        |        64..191          |        192..447    |
+//! in buckets of    8  |                     16  |                32  |
 //! ```
 //!
-//! Buckets double, so a number is turned into a place by two shifts and a
-//! table of at most 26 pointers, and growing moves nothing.
+//! Rows double, so a number is turned into a place by a few shifts and a table of
+//! pointers, and growing moves nothing. Each row is made in eight steps: slots that are
+//! not used yet cost memory, and so they are an eighth of those that are, at most.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// Slots in the first bucket.
+/// Slots in the first row.
 const FIRST: u32 = 64;
-/// With 26 buckets there are more than four thousand million slots.
-const BUCKETS: usize = 26;
+/// Buckets in a row.
+const STEPS: usize = 8;
+/// With 26 rows there are more than four thousand million slots.
+const BUCKETS: usize = 26 * STEPS;
 
 /// What a table holds.
 pub(crate) trait Slot {
@@ -95,8 +99,8 @@ impl<T: Slot> Table<T> {
                     .expect("four thousand million slots in use");
                 let (bucket, _) = place(fresh);
                 self.buckets[bucket].get_or_init(|| {
-                    let start = start_of(bucket);
-                    (start..start + (FIRST << bucket)).map(T::new).collect()
+                    let (start, slots) = extent(bucket);
+                    (start..start + slots).map(T::new).collect()
                 });
                 fresh
             });
@@ -111,23 +115,28 @@ impl<T: Slot> Table<T> {
     }
 }
 
-/// The number of the first slot of a bucket.
-fn start_of(bucket: usize) -> u32 {
-    (FIRST << bucket) - FIRST
+/// The number of the first slot of a bucket, and how many it has.
+fn extent(bucket: usize) -> (u32, u32) {
+    let (row, step) = (bucket / STEPS, (bucket % STEPS) as u32);
+    let slots = (FIRST << row) / STEPS as u32;
+    ((FIRST << row) - FIRST + step * slots, slots)
 }
 
 /// The bucket of a number, and its place there.
 #[inline]
 fn place(index: u32) -> (usize, usize) {
     let shifted = u64::from(index) + u64::from(FIRST);
-    let bucket = (shifted.ilog2() - FIRST.ilog2()) as usize;
-    let offset = shifted - (u64::from(FIRST) << bucket);
-    (bucket, offset as usize)
+    let row = shifted.ilog2() - FIRST.ilog2();
+    let in_row = shifted as usize - ((FIRST as usize) << row);
+    // How long a bucket of this row is, as a power of two.
+    let length = row + FIRST.ilog2() - STEPS.ilog2();
+    let bucket = row as usize * STEPS + (in_row >> length);
+    (bucket, in_row & ((1 << length) - 1))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FIRST, Slot, Table, place, start_of};
+    use super::{FIRST, Slot, Table, extent, place};
     use std::collections::HashSet;
 
     struct Numbered(u32);
@@ -141,13 +150,18 @@ mod tests {
     #[test]
     fn places_are_dense() {
         assert_eq!(place(0), (0, 0));
-        assert_eq!(place(FIRST - 1), (0, 63));
-        assert_eq!(place(FIRST), (1, 0));
+        assert_eq!(place(FIRST - 1), (7, 7));
+        assert_eq!(place(FIRST), (8, 0));
         for index in 0..10_000 {
             let (bucket, offset) = place(index);
-            assert_eq!(start_of(bucket) as usize + offset, index as usize);
+            let (start, slots) = extent(bucket);
+            assert_eq!(start + offset as u32, index);
+            assert!((offset as u32) < slots);
+            assert_eq!(extent(bucket + 1).0, start + slots);
         }
-        assert_eq!(place(u32::MAX - FIRST).0, super::BUCKETS - 1);
+        let (bucket, offset) = place(u32::MAX - FIRST);
+        assert_eq!(bucket, super::BUCKETS - 1);
+        assert_eq!(offset as u32, extent(bucket).1 - 1);
     }
 
     #[test]

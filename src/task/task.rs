@@ -78,6 +78,8 @@ pub(super) struct Own {
     pub(super) resumed_among_panics: Cell<bool>,
     /// Called once when it is about to park; see `before_next_park`.
     pub(super) about_to_park: Cell<Option<fn()>>,
+    /// Whether it was unwinding when it last left its stack.
+    pub(super) left_unwinding: Cell<bool>,
     /// The round of the worker's care in which it last ran; see `Local::tend`.
     pub(super) ran_in: Cell<u32>,
     /// Whether what it left below its frames was given back since it last ran.
@@ -153,6 +155,7 @@ impl Slot for Task {
                 cancellable: Cell::new(false),
                 resumed_among_panics: Cell::new(false),
                 about_to_park: Cell::new(None),
+                left_unwinding: Cell::new(false),
                 ran_in: Cell::new(0),
                 trimmed: Cell::new(true),
             }),
@@ -260,6 +263,7 @@ impl Task {
             return Ok(Ran::Parked);
         }
         *coroutine = None;
+        own.left_unwinding.set(false);
         // SAFETY: the task has returned: nothing refers to its name, nothing runs
         // on its stack.
         let (name, stack) = unsafe { ((*own.name.get()).take(), (*own.stack.get()).take()) };

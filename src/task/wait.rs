@@ -55,6 +55,14 @@ pub(crate) enum Reason {
     Join,
     /// Another task calls `unpark`.
     Park,
+    /// Another task lets go of a lock.
+    Lock,
+    /// Another task notifies a condition variable, or comes to a barrier.
+    Condition,
+    /// Another task has initialized something.
+    Once,
+    /// Another task sends, or receives.
+    Channel,
 }
 
 impl Reason {
@@ -110,7 +118,7 @@ impl Wait {
     pub(crate) fn begin(reason: Reason) -> Self {
         check_not_forked();
         let sleeper = match local::current() {
-            Some((local, task)) if reason.is_outside() && is_unwinding(local, task) => {
+            Some((local, task)) if reason.is_outside() && is_certainly_unwinding(local, task) => {
                 Sleeper::Thread(Seat::of_thread(), Some(BLOCK_MOST))
             }
             Some((local, task)) => {
@@ -200,7 +208,7 @@ fn park_task(
         about_to_park();
     }
     if task.word.park() {
-        if is_unwinding(local, task) {
+        if is_certainly_unwinding(local, task) {
             PARKED_UNWINDING.fetch_add(1, Ordering::Relaxed);
         }
         // SAFETY: this runs on the task's stack, and `park` has made sure that the
@@ -214,18 +222,35 @@ fn park_task(
         .expect("a task that was delivered was woken")
 }
 
-/// Whether this task, and not another one of its worker, is unwinding.
+/// Whether this task, and not another one of its worker, is unwinding for certain.
 ///
 /// `panicking` speaks of the thread. It is about this task if it was not so when
 /// the task was last resumed, or if no other task has parked while it was so. Where
 /// both are otherwise, nobody can tell, and the answer is no: a task that is taken
 /// for unwinding blocks its worker.
-fn is_unwinding(local: &Local, task: &Task) -> bool {
+fn is_certainly_unwinding(local: &Local, task: &Task) -> bool {
     std::thread::panicking() && {
         // SAFETY: the callers pass the current task.
         let own = unsafe { task.own() };
         !own.resumed_among_panics.get() || !local.has_parked_among_panics()
     }
+}
+
+/// Whether the calling task, and not another one of its worker, is unwinding, as far
+/// as can be told; on any other thread, whether the thread is.
+///
+/// Where it is not certain, it goes by how the task last left its stack: who parks
+/// in a destructor is still unwinding when it comes back.
+#[inline]
+pub(crate) fn is_unwinding() -> bool {
+    std::thread::panicking()
+        && local::current().is_none_or(|(local, task)| is_probably_unwinding(local, task))
+}
+
+/// As [`is_unwinding`], where `panicking` is so.
+fn is_probably_unwinding(local: &Local, task: &Task) -> bool {
+    // SAFETY: the callers pass the current task.
+    unsafe { task.own() }.left_unwinding.get() || is_certainly_unwinding(local, task)
 }
 
 /// A forked child has none of the threads that would wake it, and shares its
@@ -271,11 +296,15 @@ fn give_way(local: &Local, task: &'static Task) {
 /// As for `Task::switch`.
 unsafe fn switch_away(local: &Local, task: &'static Task) {
     let among_panics = std::thread::panicking();
+    let unwinding = among_panics && is_probably_unwinding(local, task);
     if among_panics {
         local.parked_among_panics(1);
     }
-    // SAFETY: the caller promises what it asks for.
-    unsafe { task.switch() };
+    // SAFETY: the caller promises what both ask for.
+    unsafe {
+        task.own().left_unwinding.set(unwinding);
+        task.switch();
+    }
     if among_panics {
         local.parked_among_panics(-1);
     }
@@ -293,7 +322,7 @@ pub(crate) fn spend() {
     let own = unsafe { task.own() };
     match own.budget.get() {
         0 => {
-            if own.no_park.get() == 0 && !is_unwinding(local, task) {
+            if own.no_park.get() == 0 && !is_certainly_unwinding(local, task) {
                 give_way(local, task);
             } else {
                 own.budget.set(BUDGET);

@@ -53,6 +53,33 @@ pub fn yield_now() {
     crate::task::yield_now();
 }
 
+/// Whether the calling task is unwinding because of a panic; on any other thread,
+/// whether the thread is.
+///
+/// [`std::thread::panicking`] speaks of the thread: while one task of a worker waits in
+/// a destructor that a panic runs, it is true for all of them.
+///
+/// # Examples
+///
+/// ```
+/// use netpoll::thread;
+///
+/// struct Transaction;
+///
+/// impl Drop for Transaction {
+///     fn drop(&mut self) {
+///         println!("{}", if thread::panicking() { "roll back" } else { "commit" });
+///     }
+/// }
+///
+/// drop(Transaction);
+/// assert!(!thread::panicking());
+/// ```
+#[must_use]
+pub fn panicking() -> bool {
+    crate::task::is_unwinding()
+}
+
 /// Runs a closure that must not park: a park inside of it panics.
 ///
 /// For code that is only right while no other task of the worker runs: a borrow of

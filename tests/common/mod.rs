@@ -3,6 +3,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 
 use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use netpoll::Builder;
@@ -45,6 +48,14 @@ pub fn pair_with_std() -> (TcpStream, std::net::TcpStream) {
     let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (server, _) = listener.accept().unwrap();
     (server, client)
+}
+
+/// An address for a Unix socket that nobody else has, and that leaves no file behind.
+pub fn unix_address() -> SocketAddr {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("netpoll test {} {count}", std::process::id());
+    SocketAddr::from_abstract_name(name).unwrap()
 }
 
 /// So long that nothing here takes it, and short enough to see a hang.

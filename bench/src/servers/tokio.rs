@@ -14,10 +14,14 @@ pub(super) const SERVER: Server = Server {
     about: "current-thread runtime, a task with a buffer of its own for each connection",
     usual: true,
     most: usize::MAX,
-    run,
+    run: |buffer| serve(move |stream| echo(stream, buffer)),
 };
 
-fn run(buffer: usize) -> io::Result<()> {
+/// Runs a task for each connection, on the one thread that there is.
+pub(super) fn serve<F>(task: impl Fn(TcpStream) -> F) -> io::Result<()>
+where
+    F: Future<Output = io::Result<()>> + Send + 'static,
+{
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()?;
@@ -27,7 +31,7 @@ fn run(buffer: usize) -> io::Result<()> {
         loop {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
-            tokio::spawn(echo(stream, buffer));
+            tokio::spawn(task(stream));
         }
     })
 }

@@ -12,7 +12,7 @@ use std::thread::Thread;
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Counters {
-    reads: AtomicU64,
+    requests: AtomicU64,
     bytes: AtomicU64,
 }
 
@@ -34,8 +34,8 @@ fn all() -> std::sync::MutexGuard<'static, Vec<&'static Counters>> {
 /// The sum over all workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sum {
-    /// Reads that brought something.
-    pub(super) reads: u64,
+    /// Reads whose bytes went back.
+    pub(super) requests: u64,
     /// Bytes sent back.
     pub(super) bytes: u64,
 }
@@ -44,7 +44,7 @@ pub(super) struct Sum {
 pub(super) fn sum() -> Sum {
     let mut sum = Sum::default();
     for counters in all().iter() {
-        sum.reads += counters.reads.load(Ordering::Relaxed);
+        sum.requests += counters.requests.load(Ordering::Relaxed);
         sum.bytes += counters.bytes.load(Ordering::Relaxed);
     }
     sum
@@ -55,9 +55,9 @@ fn add(counter: &AtomicU64, amount: u64) {
     counter.store(counter.load(Ordering::Relaxed) + amount, Ordering::Relaxed);
 }
 
-/// Counts a read.
-pub(super) fn count_read() {
-    OWN.with(|own| add(&own.reads, 1));
+/// Counts a request.
+pub(super) fn count_request() {
+    OWN.with(|own| add(&own.requests, 1));
     stir();
 }
 

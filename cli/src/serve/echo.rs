@@ -13,9 +13,9 @@ use netpoll::net::TcpStream;
 use netpoll::thread::{self, JoinHandle};
 
 use super::Server;
-use super::buffers::Buffer;
 use super::counters;
 use super::registry::Ticket;
+use crate::buffers::Buffer;
 
 /// How much is read at first: most requests, and little enough for a stack that
 /// shall stay within a page.
@@ -104,10 +104,7 @@ fn echo(mut stream: &TcpStream) -> io::Result<()> {
         match length {
             0 => return Ok(()),
             FIRST => echo_more(stream, &first)?,
-            _ => {
-                counters::count_read();
-                send(stream, &first[..length])?;
-            }
+            _ => send(stream, &first[..length])?,
         }
     }
 }
@@ -129,7 +126,6 @@ fn echo_more(mut stream: &TcpStream, first: &[u8; FIRST]) -> io::Result<()> {
             // Also the deadline and the end: the next to read finds them again.
             Err(_) => (0, true),
         };
-        counters::count_read();
         send(stream, &buffer[..kept + more])?;
         if drained {
             return Ok(());
@@ -138,8 +134,12 @@ fn echo_more(mut stream: &TcpStream, first: &[u8; FIRST]) -> io::Result<()> {
     }
 }
 
-/// Sends all of it, and counts it.
+/// Sends all of it, and counts it. What is sent at once is a request: what one read
+/// brought, or two, where the first filled the small buffer.
 fn send(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+    if !bytes.is_empty() {
+        counters::count_request();
+    }
     while !bytes.is_empty() {
         match write(stream, bytes) {
             Ok(written) => bytes = &bytes[written..],

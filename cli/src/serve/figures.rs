@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use super::Server;
 use super::counters::{self, Sum};
-use crate::console::many;
+use crate::units::{many, size};
 
 const PERIOD: Duration = Duration::from_secs(1);
 
@@ -91,7 +91,7 @@ fn line(server: &Server, before: &Snapshot, now: &Snapshot, passed: Duration) ->
         "{}, {}/s, {:.0} requests/s, {}",
         many(now.open as u64, "connection"),
         size(rate(before.sum.bytes, now.sum.bytes)),
-        rate(before.sum.reads, now.sum.reads),
+        rate(before.sum.requests, now.sum.requests),
         many(server.runtime.tasks() as u64, "task"),
     );
     if let Some(bytes) = resident() {
@@ -111,43 +111,9 @@ fn resident() -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// An amount of bytes for people.
-fn size(bytes: f64) -> String {
-    let mut value = bytes;
-    let mut units = ["B", "KiB", "MiB", "GiB", "TiB"].into_iter();
-    let mut unit = units.next().unwrap_or_default();
-    for larger in units {
-        if value < 1000.0 {
-            break;
-        }
-        value /= 1024.0;
-        unit = larger;
-    }
-    if unit == "B" || value >= 100.0 {
-        format!("{value:.0} {unit}")
-    } else {
-        format!("{value:.1} {unit}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_short() {
-        for (bytes, text) in [
-            (0.0, "0 B"),
-            (999.0, "999 B"),
-            (1000.0, "1.0 KiB"),
-            (1536.0, "1.5 KiB"),
-            (123.0 * 1024.0, "123 KiB"),
-            (5.25 * 1024.0 * 1024.0, "5.2 MiB"),
-            (3e9, "2.8 GiB"),
-        ] {
-            assert_eq!(size(bytes), text);
-        }
-    }
 
     #[test]
     fn resident_memory_is_known() {

@@ -3,9 +3,8 @@
 //! | file | idea |
 //! |---|---|
 //! | `echo` | accepting, and one connection, in blocking style |
-//! | `buffers` | big buffers for those who need one at the moment |
 //! | `registry` | which connections are open, so that a stop reaches them |
-//! | `shutdown` | signals, and what they start |
+//! | `shutdown` | what the signals start |
 //! | `report` | what tasks have to say, said by somebody who may block |
 //! | `counters` | what is counted for each request |
 //! | `figures` | the line a second |
@@ -14,7 +13,6 @@
 //! what they have to say, a thread waits for signals, another shows figures, and
 //! all three sleep while nothing happens.
 
-mod buffers;
 mod counters;
 mod echo;
 mod figures;
@@ -30,11 +28,12 @@ use netpoll::net::TcpListener;
 use netpoll::{Builder, Runtime};
 
 use crate::args::ServeEcho;
-use crate::console::{Console, many};
+use crate::console::Console;
 use crate::failure::{Failure, advised};
+use crate::signals::Signals;
+use crate::units::many;
 use registry::Registry;
 use report::{News, Report};
-use shutdown::Signals;
 
 /// What all parts of a running server share.
 struct Server {
@@ -91,8 +90,7 @@ pub(crate) fn echo(options: &ServeEcho, hints: Hints) -> Result<(), Failure> {
         totals: Totals::default(),
         grace: options.grace,
     });
-    signals
-        .watch(Arc::clone(&server))
+    shutdown::watch(signals, &server)
         .map_err(|error| Failure::Start("a thread for signals", error))?;
     if !options.quiet {
         figures::start(Arc::clone(&server))
@@ -113,7 +111,7 @@ pub(crate) fn echo(options: &ServeEcho, hints: Hints) -> Result<(), Failure> {
 
     server.pass_on_news();
     if acceptor.join().is_err() {
-        return Err(Failure::Acceptor);
+        return Err(Failure::Bug);
     }
     server.finish();
     Ok(())

@@ -32,7 +32,7 @@ impl Guarded {
 
     /// Takes the lock, however long it takes.
     fn lock(&self) {
-        while !self.lock.try_lock() && self.wait().is_some() {}
+        self.lock.lock(Reason::Lock);
     }
 
     fn wait(&self) -> Option<Outcome> {

@@ -16,6 +16,9 @@ pub(crate) enum Reason {
     Turn,
     Join,
     Park,
+    Lock,
+    Condition,
+    Once,
 }
 
 /// See the [module](self).

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
 /// Bytes in a buffer.
-const SIZE: usize = 16 * 1024;
+pub(crate) const SIZE: usize = 16 * 1024;
 
 /// How many unused ones a worker keeps.
 const KEPT: usize = 32;
@@ -21,11 +21,11 @@ thread_local! {
 
 /// A buffer that goes back to the worker's pool when it is dropped.
 #[derive(Debug)]
-pub(super) struct Buffer(Box<[u8]>);
+pub(crate) struct Buffer(Box<[u8]>);
 
 impl Buffer {
     /// One from the pool. What is in it comes from whoever had it before.
-    pub(super) fn take() -> Self {
+    pub(crate) fn take() -> Self {
         let pooled = POOL.with_borrow_mut(Vec::pop);
         Self(pooled.unwrap_or_else(|| vec![0; SIZE].into()))
     }

@@ -1,22 +1,31 @@
 //! What a process has used, as the kernel counts it.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
+
+mod calls;
+mod clock;
+mod others;
 
 use std::fs;
 use std::io;
 use std::ops::Sub;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process};
 
-/// What the threads of a process have used since they began.
+pub(crate) use calls::SystemCalls;
+pub(crate) use others::{Busy, Others, pressure};
+
+/// What a process has used since it began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
+    /// Exact for threads that sleep, and includes threads that have ended; what a
+    /// running thread used since the last tick is missing.
     pub(crate) cpu: Duration,
-    /// Context switches, voluntary and not.
+    /// The part of it in user space. The kernel only samples, at each tick, which part
+    /// that is: true of seconds, not of milliseconds.
+    pub(crate) user: Duration,
+    /// Context switches, voluntary and not, of the threads that there are.
     pub(crate) switches: u64,
 }
 
@@ -26,44 +35,52 @@ impl Sub for Usage {
     fn sub(self, before: Self) -> Self {
         Self {
             cpu: self.cpu.saturating_sub(before.cpu),
+            user: self.user.saturating_sub(before.user),
             switches: self.switches.saturating_sub(before.switches),
         }
     }
 }
 
-/// What the threads of a process have used. Exact for threads that sleep; what a
-/// running thread used since the last tick is missing, and so is what threads used
-/// that have ended.
+/// What a process has used.
 pub(crate) fn usage(process: u32) -> io::Result<Usage> {
-    let mut all = Usage::default();
+    let mut switches = 0;
     for thread in fs::read_dir(format!("/proc/{process}/task"))? {
-        match usage_of_thread(&thread?.path()) {
-            Ok(usage) => {
-                all.cpu += usage.cpu;
-                all.switches += usage.switches;
-            }
+        match switches_of_thread(&thread?.path()) {
+            Ok(some) => switches += some,
             // It has just ended.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(all)
+    Ok(Usage {
+        cpu: clock::cpu(process)?,
+        user: user(process)?,
+        switches,
+    })
 }
 
-fn usage_of_thread(folder: &Path) -> io::Result<Usage> {
-    let schedstat = fs::read_to_string(folder.join("schedstat"))?;
+fn switches_of_thread(folder: &Path) -> io::Result<u64> {
     let status = fs::read_to_string(folder.join("status"))?;
-    let nanos = schedstat
-        .split_whitespace()
-        .next()
-        .and_then(|nanos| nanos.parse().ok())
-        .ok_or_else(|| io::Error::other("schedstat has no times: CONFIG_SCHED_INFO is off"))?;
-    Ok(Usage {
-        cpu: Duration::from_nanos(nanos),
-        switches: field(&status, "voluntary_ctxt_switches").unwrap_or(0)
-            + field(&status, "nonvoluntary_ctxt_switches").unwrap_or(0),
-    })
+    Ok(field(&status, "voluntary_ctxt_switches").unwrap_or(0)
+        + field(&status, "nonvoluntary_ctxt_switches").unwrap_or(0))
+}
+
+fn user(process: u32) -> io::Result<Duration> {
+    let ticks = stat(process, 14)?
+        .parse()
+        .map_err(|_| io::Error::other("stat has no user time"))?;
+    Ok(clock::ticks(ticks))
+}
+
+/// A field of `/proc/PID/stat`, counted from one as its manual does.
+fn stat(process: u32, number: usize) -> io::Result<String> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name, field 2, is in parentheses and may contain anything.
+    stat.rsplit_once(')')
+        .and_then(|(_, rest)| rest.split_whitespace().nth(number - 3))
+        .map(str::to_owned)
+        .ok_or_else(|| io::Error::other(format!("stat has no field {number}")))
 }
 
 /// The resident memory of a process, in bytes.
@@ -95,12 +112,8 @@ pub(crate) enum Priority {
 
 /// How a process is scheduled.
 pub(crate) fn priority(process: u32) -> io::Result<Priority> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name, in parentheses, may contain anything; the policy is field 41.
-    let policy = stat
-        .rsplit_once(')')
-        .and_then(|(_, rest)| rest.split_whitespace().nth(41 - 3));
-    if policy == Some("1") {
+    const FIFO: &str = "1";
+    if stat(process, 41)? == FIFO {
         return Ok(Priority::Realtime);
     }
     let group = fs::read_to_string(format!("/proc/{process}/autogroup")).unwrap_or_default();
@@ -112,53 +125,12 @@ pub(crate) fn priority(process: u32) -> io::Result<Priority> {
         .map_or(Priority::Ordinary, Priority::Group))
 }
 
-/// Counts the system calls of a process, by `perf` if that is there and may.
-#[derive(Debug)]
-pub(crate) struct SystemCalls {
-    perf: Child,
-}
-
-impl SystemCalls {
-    /// Begins to count.
-    pub(crate) fn of(process: u32) -> Option<Self> {
-        let perf = Command::new("perf")
-            .args(["stat", "-x", ",", "-e", "raw_syscalls:sys_enter", "-p"])
-            .arg(process.to_string())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .ok()?;
-        // It does not say when it has begun.
-        sleep(Duration::from_millis(300));
-        Some(Self { perf })
-    }
-
-    /// How many there were since then.
-    pub(crate) fn end(self) -> Option<u64> {
-        let perf = Pid::from_child(&self.perf);
-        kill_process(perf, Signal::INT).ok()?;
-        let output = self.perf.wait_with_output().ok()?;
-        counted(&String::from_utf8_lossy(&output.stderr))
-    }
-}
-
-/// The count in what perf prints.
-fn counted(output: &str) -> Option<u64> {
-    output
-        .lines()
-        .find(|line| line.contains("raw_syscalls:sys_enter"))?
-        .split(',')
-        .next()?
-        .parse()
-        .ok()
-        .filter(|calls| *calls > 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::io::Read;
+    use std::process::{Command, Stdio};
+    use std::thread::sleep;
 
     #[test]
     fn fields_are_found_by_their_whole_name() {
@@ -196,20 +168,9 @@ mod tests {
         child.wait().unwrap();
         assert!(used.cpu > Duration::from_millis(1), "{used:?}");
         assert!(used.switches > 0, "{used:?}");
+        // The parts are rounded to ticks of 10 ms.
+        assert!(used.user < used.cpu + Duration::from_millis(20), "{used:?}");
         assert!(memory > 100_000, "{memory}");
         scheduled.unwrap();
-    }
-
-    #[test]
-    fn the_output_of_perf_is_read() {
-        assert_eq!(
-            counted("\n4711,,raw_syscalls:sys_enter,120,100.00,,\n"),
-            Some(4711)
-        );
-        assert_eq!(
-            counted("<not supported>,,raw_syscalls:sys_enter,0,0.00,,"),
-            None
-        );
-        assert_eq!(counted("no permission"), None);
     }
 }

@@ -1,0 +1,3 @@
+module netpoll-bench
+
+go 1.19

@@ -1,0 +1,97 @@
+//! `copy`.
+
+use std::io::{ErrorKind, Read, Result, Write};
+
+use super::intake::Intake;
+
+/// As much as is read at once from one that brings much, in bytes.
+const MOST: usize = 64 * 1024;
+/// As much as is read at once to begin with.
+const FIRST: usize = 16 * 1024;
+
+/// Copies everything from a reader to a writer, until the end of the reader; returns
+/// how many bytes that were. In the shape of [`std::io::copy`].
+///
+/// Parks the task, or blocks the thread, while the reader has nothing and while the
+/// writer takes nothing; what bounds either of them bounds this. While it waits for
+/// the reader it holds no buffer, so that an idle proxy or echo costs no more than its
+/// task; see [Buffers](crate::io#buffers). The writer is not flushed.
+///
+/// # Errors
+///
+/// The first error of the reader or the writer, except `Interrupted`, after which it
+/// tries again. What was read before is written. `WriteZero` if the writer takes nothing.
+///
+/// # Examples
+///
+/// An echo server's task:
+///
+/// ```
+/// use netpoll::io::{self, Read, Write};
+/// use netpoll::net::{Shutdown, TcpListener, TcpStream};
+/// use netpoll::thread;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let mut client = TcpStream::connect(listener.local_addr()?)?;
+/// thread::spawn(move || {
+///     let (stream, _) = listener.accept()?;
+///     io::copy(&mut &stream, &mut &stream)
+/// });
+///
+/// client.write_all(b"there and back")?;
+/// client.shutdown(Shutdown::Write)?;
+/// assert_eq!(io::read_to_string(client)?, "there and back");
+/// # io::Result::Ok(())
+/// ```
+#[doc(alias = "Copy")]
+pub fn copy<R, W>(reader: &mut R, writer: &mut W) -> Result<u64>
+where
+    R: ?Sized + Read,
+    W: ?Sized + Write,
+{
+    let mut intake = Intake::new(reader);
+    let mut most = FIRST;
+    let mut copied = 0;
+    loop {
+        let block = match intake.next(most) {
+            Ok(Some(block)) => block,
+            Ok(None) => return Ok(copied),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        writer.write_all(&block)?;
+        copied += block.len() as u64;
+        most = next_size(most, block.len());
+        intake.done(block);
+    }
+}
+
+/// Grows while reads are full, and shrinks again when they are not.
+fn next_size(most: usize, read: usize) -> usize {
+    if read == most {
+        (2 * most).min(MOST)
+    } else if read < most / 4 {
+        (most / 2).max(FIRST)
+    } else {
+        most
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_follows_what_comes() {
+        let mut most = FIRST;
+        for _ in 0..5 {
+            most = next_size(most, most);
+        }
+        assert_eq!(most, MOST);
+        assert_eq!(next_size(most, most - 1), MOST);
+        for _ in 0..5 {
+            most = next_size(most, 100);
+        }
+        assert_eq!(most, FIRST);
+    }
+}

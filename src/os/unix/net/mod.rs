@@ -1,0 +1,59 @@
+//! Sockets of Unix, in the shape of [`std::os::unix::net`].
+//!
+//! The types here have std's names, std's methods and std's defaults; an operation that
+//! would block parks the task, as in [`net`](crate::net). Beside std's methods
+//! there are deadlines, `close`, `wait_readable`, and what else the sockets of
+//! [`net`](crate::net) have. [`SocketAddr`] is std's.
+//!
+//! Conversions from and to std and descriptors work
+//! [as there](crate::net#from-and-to-std).
+//!
+//! # Where the system does not say when
+//!
+//! Two things can have to wait on Unix without any event that would end the wait:
+//! connecting to a listener whose backlog is full, and sending a datagram by address
+//! ([`UnixDatagram::send_to`]) to a socket whose queue is full. They are tried again after
+//! pauses that grow from 0.1 ms to 50 ms, and notice within one pause that a deadline
+//! moved, or the socket was closed.
+
+mod convert;
+mod datagram;
+mod listener;
+mod stream;
+
+pub use std::os::unix::net::SocketAddr;
+
+pub use datagram::UnixDatagram;
+pub use listener::{Incoming, UnixListener};
+pub use stream::UnixStream;
+
+use std::os::fd::{AsRawFd, RawFd};
+use std::{fmt, io};
+
+/// What std's sockets of Unix look like: they show what they are made of.
+fn debug(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    socket: &impl AsRawFd,
+    addresses: &[(&str, io::Result<SocketAddr>)],
+) -> fmt::Result {
+    #[derive(Debug)]
+    #[allow(dead_code, reason = "it is read where it is shown")]
+    struct FileDesc(OwnedFd);
+
+    #[derive(Debug)]
+    #[allow(dead_code, reason = "it is read where it is shown")]
+    struct OwnedFd {
+        fd: RawFd,
+    }
+
+    let fd = socket.as_raw_fd();
+    let mut debug = f.debug_struct(name);
+    debug.field("fd", &FileDesc(OwnedFd { fd }));
+    for (name, address) in addresses {
+        if let Ok(address) = address {
+            debug.field(name, address);
+        }
+    }
+    debug.finish()
+}
