@@ -111,8 +111,8 @@
 //! | [`time`] | moments and durations, as in [`std::time`] |
 //! | [`fs`] | files and directories, in the shape of [`std::fs`], off the workers |
 //! | [`process`] | children, in the shape of [`std::process`]: waits and pipes that park |
-//! | [`io`] | errors that std has no kind for |
 //! | [`io`] | buffers that are there while there are bytes, `copy`, pipes, standard input, in the shape of [`std::io`] |
+//! | [`buf`] | bytes without copying them: `LinkBuffer`, a chain of pooled blocks |
 //! | [`blocking`] | closures that block, on threads of their own |
 //! | [`block_on`] | waiting for futures |
 //! | [`Builder`], [`Runtime`] | workers, stacks, hooks, a runtime of one's own and its end |
@@ -132,7 +132,7 @@ compile_error!(
     "netpoll runs on 64-bit Linux on x86-64 and aarch64 only: it is built on epoll, and on stack switching for these two"
 );
 
-mod buf;
+pub mod buf;
 mod fd;
 pub mod fs;
 pub mod io;

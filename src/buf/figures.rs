@@ -21,6 +21,9 @@ pub struct Blocks {
     pub hits: u64,
     /// How often a block had to be allocated.
     pub misses: u64,
+    /// Bytes that a [`LinkBuffer`](crate::buf::LinkBuffer) copied because somebody
+    /// wanted bytes in a row that lay in several blocks.
+    pub joined: u64,
 }
 
 /// The counters of a thread. A block that is taken on one thread and dropped on
@@ -32,6 +35,7 @@ pub(super) struct Counters {
     pub(super) taken: Counter,
     pub(super) hits: Counter,
     pub(super) misses: Counter,
+    pub(super) joined: Counter,
 }
 
 impl Counters {
@@ -41,6 +45,7 @@ impl Counters {
             taken: Counter(AtomicU64::new(0)),
             hits: Counter(AtomicU64::new(0)),
             misses: Counter(AtomicU64::new(0)),
+            joined: Counter(AtomicU64::new(0)),
         }
     }
 }
@@ -147,5 +152,6 @@ pub fn blocks() -> Blocks {
         taken: at_least_zero(sum(|counters| &counters.taken)),
         hits: sum(|counters| &counters.hits),
         misses: sum(|counters| &counters.misses),
+        joined: sum(|counters| &counters.joined),
     }
 }

@@ -82,6 +82,15 @@ pub(super) unsafe fn give_back(memory: NonNull<u8>, size: usize) {
     }
 }
 
+/// Counts bytes that were copied to join what lay in several blocks.
+#[cold]
+pub(super) fn count_joined(bytes: usize) {
+    let counted = with_pool(|pool| pool.counters().joined.add(bytes));
+    if counted.is_none() {
+        figures::count_late(|counters| counters.joined.add(bytes));
+    }
+}
+
 /// Ends a period of the calling thread's pool; see the [module](self). Returns whether
 /// the pool still holds something that it may give back at the end of the next one.
 pub(crate) fn tend() -> bool {

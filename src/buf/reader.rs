@@ -1,0 +1,319 @@
+//! Reading from a buffer that is filled from somewhere.
+
+use std::fmt;
+use std::io;
+
+use bytes::Bytes;
+
+use super::LinkBuffer;
+
+/// Where a [`Reader`] gets more when its buffer has too little.
+pub trait Source {
+    /// Puts more to `buffer`, by one of the methods that [fill](LinkBuffer#filling-and-draining)
+    /// it, or by [`append`](LinkBuffer::append) where nothing else is pending; returns how
+    /// many bytes that were, and zero only at the end.
+    ///
+    /// At least `missing` bytes are wanted. Fewer may come: then it is called again.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from getting more. The reader gives it to its user; what is in
+    /// the buffer stays there.
+    fn fill(&self, buffer: &LinkBuffer, missing: usize) -> io::Result<usize>;
+}
+
+/// Nothing comes.
+struct Nothing;
+
+impl Source for Nothing {
+    fn fill(&self, _: &LinkBuffer, _: usize) -> io::Result<usize> {
+        Ok(0)
+    }
+}
+
+/// A view of what comes in: a buffer, and where more comes from when it has too little.
+///
+/// It is one type whatever that is, so that code that takes messages apart is written
+/// once: for a buffer, for a [`LinkStream`](super::LinkStream), for a connection.
+///
+/// The methods that fail wait for more, as their source does, until there is enough;
+/// those that begin with `try_` never wait, and look at what is there. Nothing is taken
+/// by a call that fails. What was read stays where it is until its owner
+/// [releases](LinkBuffer::release) it.
+///
+/// # Errors
+///
+/// All that wait fail with
+///
+/// - [`UnexpectedEof`](io::ErrorKind::UnexpectedEof): the end comes before there is
+///   enough;
+/// - whatever their source fails with.
+///
+/// # Examples
+///
+/// A frame with its length in front:
+///
+/// ```
+/// use netpoll::buf::{LinkBuffer, LinkStream, Reader};
+/// use std::io;
+///
+/// fn frame(reader: Reader<'_>) -> io::Result<&[u8]> {
+///     let header = reader.next(2)?;
+///     reader.next(usize::from(u16::from_be_bytes([header[0], header[1]])))
+/// }
+///
+/// let bytes = b"\0\x05hello\0\x05world";
+/// let stream = LinkStream::new(&bytes[..]);
+/// let (hello, world) = (frame(stream.reader())?, frame(stream.reader())?);
+/// assert_eq!((hello, world), (&b"hello"[..], &b"world"[..]));
+///
+/// let buffer = LinkBuffer::from(&bytes[..4]);
+/// assert_eq!(frame(buffer.reader()).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+/// # io::Result::Ok(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Reader<'a> {
+    buffer: &'a LinkBuffer,
+    source: &'a dyn Source,
+}
+
+impl<'a> Reader<'a> {
+    /// A view of `buffer`, to which `source` puts more.
+    #[inline]
+    pub fn new(buffer: &'a LinkBuffer, source: &'a dyn Source) -> Self {
+        Self { buffer, source }
+    }
+
+    #[inline]
+    pub(super) fn of_buffer(buffer: &'a LinkBuffer) -> Self {
+        Self::new(buffer, &Nothing)
+    }
+
+    /// Waits until there are `n` bytes in the buffer.
+    ///
+    /// No memory is set aside for what has not come yet.
+    ///
+    /// # Errors
+    ///
+    /// Those of all that [wait](Self#errors).
+    #[inline]
+    pub fn require(self, n: usize) -> io::Result<()> {
+        if n <= self.buffer.len() {
+            return Ok(());
+        }
+        self.wait(n)
+    }
+
+    #[cold]
+    fn wait(self, n: usize) -> io::Result<()> {
+        while let missing @ 1.. = n.saturating_sub(self.buffer.len()) {
+            if self.source.fill(self.buffer, missing)? == 0 {
+                return Err(self.buffer.too_few(n));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the next `n` bytes, as one slice; see [`LinkBuffer::next`].
+    ///
+    /// # Errors
+    ///
+    /// Those of all that [wait](Self#errors).
+    #[doc(alias = "Next")]
+    #[inline]
+    pub fn next(self, n: usize) -> io::Result<&'a [u8]> {
+        self.require(n)?;
+        self.buffer.next(n)
+    }
+
+    /// The next `n` bytes, as one slice, which stay; see [`LinkBuffer::peek`].
+    ///
+    /// # Errors
+    ///
+    /// Those of all that [wait](Self#errors).
+    #[doc(alias = "Peek")]
+    #[inline]
+    pub fn peek(self, n: usize) -> io::Result<&'a [u8]> {
+        self.require(n)?;
+        self.buffer.peek(n)
+    }
+
+    /// Passes over the next `n` bytes.
+    ///
+    /// # Errors
+    ///
+    /// Those of all that [wait](Self#errors).
+    #[doc(alias = "Skip")]
+    pub fn skip(self, n: usize) -> io::Result<()> {
+        self.require(n)?;
+        self.buffer.skip(n)
+    }
+
+    /// Takes what comes up to the first `delimiter`, and the delimiter, as one slice.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](io::ErrorKind::InvalidData): there is no delimiter among the first
+    /// `limit` bytes. (Without a limit a peer could make this wait, and hold memory, for
+    /// as long as it likes.) And those of all that [wait](Self#errors).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkStream;
+    /// use std::io::ErrorKind;
+    ///
+    /// let stream = LinkStream::new(&b"PING\r\nwho sent me so much\n"[..]);
+    /// let reader = stream.reader();
+    /// assert_eq!(reader.until(b'\n', 6)?, b"PING\r\n");
+    /// assert_eq!(reader.until(b'\n', 6).unwrap_err().kind(), ErrorKind::InvalidData);
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[doc(alias = "Until")]
+    pub fn until(self, delimiter: u8, limit: usize) -> io::Result<&'a [u8]> {
+        let mut seen = 0;
+        loop {
+            let found = self.buffer.position(delimiter, seen);
+            if let Some(before) = found.filter(|before| *before < limit) {
+                return self.buffer.next(before + 1);
+            }
+            seen = self.buffer.len();
+            if found.is_some() || seen >= limit {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("there is no {delimiter:#04x} among the first {limit} bytes"),
+                ));
+            }
+            if self.source.fill(self.buffer, 1)? == 0 {
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    format!("there is no {delimiter:#04x} among the {seen} bytes that are there"),
+                ));
+            }
+        }
+    }
+
+    /// Takes the next byte.
+    ///
+    /// # Errors
+    ///
+    /// Those of all that [wait](Self#errors).
+    #[doc(alias = "ReadByte")]
+    #[inline]
+    pub fn read_byte(self) -> io::Result<u8> {
+        self.require(1)?;
+        self.buffer.read_byte()
+    }
+
+    /// Takes the next `n` bytes as a vector of its own.
+    ///
+    /// # Errors
+    ///
+    /// Those of all that [wait](Self#errors).
+    #[doc(alias = "ReadBinary")]
+    pub fn read_binary(self, n: usize) -> io::Result<Vec<u8>> {
+        self.require(n)?;
+        self.buffer.read_binary(n)
+    }
+
+    /// Takes the next `n` bytes as a string.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](io::ErrorKind::InvalidData): they are not UTF-8. And those of all
+    /// that [wait](Self#errors).
+    #[doc(alias = "ReadString")]
+    pub fn read_string(self, n: usize) -> io::Result<String> {
+        self.require(n)?;
+        self.buffer.read_string(n)
+    }
+
+    /// Takes the next `n` bytes as a buffer of their own; see [`LinkBuffer::slice`].
+    ///
+    /// # Errors
+    ///
+    /// Those of all that [wait](Self#errors).
+    #[doc(alias = "Slice")]
+    pub fn slice(self, n: usize) -> io::Result<LinkBuffer> {
+        self.require(n)?;
+        self.buffer.slice(n)
+    }
+
+    /// Takes the next `n` bytes as [`Bytes`]; see [`LinkBuffer::next_bytes`].
+    ///
+    /// # Errors
+    ///
+    /// Those of all that [wait](Self#errors).
+    pub fn next_bytes(self, n: usize) -> io::Result<Bytes> {
+        self.require(n)?;
+        self.buffer.next_bytes(n)
+    }
+
+    /// How many bytes are there, so that nothing has to wait for them.
+    #[doc(alias = "Len")]
+    #[inline]
+    pub fn len(self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Whether nothing is there.
+    #[inline]
+    pub fn is_empty(self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    /// Takes the next `n` bytes, if they are there.
+    #[inline]
+    pub fn try_next(self, n: usize) -> Option<&'a [u8]> {
+        self.buffer.try_next(n)
+    }
+
+    /// The next `n` bytes, which stay, if they are there.
+    #[inline]
+    pub fn try_peek(self, n: usize) -> Option<&'a [u8]> {
+        self.buffer.try_peek(n)
+    }
+
+    /// Passes over the next `n` bytes, if they are there.
+    pub fn try_skip(self, n: usize) -> Option<()> {
+        self.buffer.try_skip(n)
+    }
+
+    /// Takes what comes up to the first `delimiter`, and the delimiter, if it is there.
+    pub fn try_until(self, delimiter: u8) -> Option<&'a [u8]> {
+        self.buffer.try_until(delimiter)
+    }
+
+    /// Where the first `byte` is, of what is there; see [`LinkBuffer::position`].
+    pub fn position(self, byte: u8, from: usize) -> Option<usize> {
+        self.buffer.position(byte, from)
+    }
+
+    /// Takes the next byte, if it is there.
+    #[inline]
+    pub fn try_read_byte(self) -> Option<u8> {
+        self.buffer.try_read_byte()
+    }
+
+    /// Takes the next `n` bytes as a vector of its own, if they are there.
+    pub fn try_read_binary(self, n: usize) -> Option<Vec<u8>> {
+        self.buffer.try_read_binary(n)
+    }
+
+    /// Takes the next `n` bytes as a buffer of their own, if they are there.
+    pub fn try_slice(self, n: usize) -> Option<LinkBuffer> {
+        self.buffer.try_slice(n)
+    }
+
+    /// Takes the next `n` bytes as [`Bytes`], if they are there.
+    pub fn try_next_bytes(self, n: usize) -> Option<Bytes> {
+        self.buffer.try_next_bytes(n)
+    }
+}
+
+impl fmt::Debug for Reader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut reader = f.debug_struct("Reader");
+        reader.field("len", &self.len()).finish_non_exhaustive()
+    }
+}

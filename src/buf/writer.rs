@@ -1,0 +1,104 @@
+//! Writing to a buffer that its owner sends.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::LinkBuffer;
+
+/// A view of what goes out: a buffer to write to, which its owner flushes.
+///
+/// It is one type whatever that is: a buffer, a [`LinkStream`](super::LinkStream), a
+/// connection. Nothing here waits, and nothing fails.
+///
+/// # Examples
+///
+/// ```
+/// use netpoll::buf::{LinkStream, Writer};
+///
+/// fn frame(writer: Writer<'_>, content: &[u8]) {
+///     writer.write_binary(&(content.len() as u16).to_be_bytes());
+///     writer.write_binary(content);
+/// }
+///
+/// let mut stream = LinkStream::new(Vec::new());
+/// frame(stream.writer(), b"hello");
+/// frame(stream.writer(), b"world");
+/// stream.flush()?;
+/// assert_eq!(stream.into_inner(), b"\0\x05hello\0\x05world");
+/// # std::io::Result::Ok(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Writer<'a> {
+    buffer: &'a LinkBuffer,
+}
+
+impl<'a> Writer<'a> {
+    #[inline]
+    pub(super) fn of_buffer(buffer: &'a LinkBuffer) -> Self {
+        Self { buffer }
+    }
+
+    /// Hands out the next `n` bytes, to be written to until the owner flushes; see
+    /// [`LinkBuffer::malloc`].
+    ///
+    /// # Panics
+    ///
+    /// If `n` is more than an allocation can have.
+    #[doc(alias = "Malloc")]
+    #[inline]
+    pub fn malloc(self, n: usize) -> &'a mut [u8] {
+        self.buffer.malloc(n)
+    }
+
+    /// How many bytes were written and not flushed yet.
+    #[doc(alias = "MallocLen")]
+    #[inline]
+    pub fn malloc_len(self) -> usize {
+        self.buffer.malloc_len()
+    }
+
+    /// Writes a copy of `bytes`.
+    #[doc(alias = "WriteBinary")]
+    #[inline]
+    pub fn write_binary(self, bytes: &[u8]) {
+        self.buffer.write_binary(bytes);
+    }
+
+    /// Writes a copy of a string.
+    #[doc(alias = "WriteString")]
+    #[inline]
+    pub fn write_string(self, string: &str) {
+        self.buffer.write_string(string);
+    }
+
+    /// Writes a byte.
+    #[doc(alias = "WriteByte")]
+    #[inline]
+    pub fn write_byte(self, byte: u8) {
+        self.buffer.write_byte(byte);
+    }
+
+    /// Puts `bytes` behind what was written, without copying them; see
+    /// [`LinkBuffer::write_direct`].
+    #[doc(alias = "WriteDirect")]
+    pub fn write_direct(self, bytes: Bytes) {
+        self.buffer.write_direct(bytes);
+    }
+
+    /// Moves all that is in `other` behind what was written; see
+    /// [`LinkBuffer::append`].
+    #[doc(alias = "Append")]
+    pub fn append(self, other: LinkBuffer) {
+        self.buffer.append(other);
+    }
+}
+
+impl fmt::Debug for Writer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut writer = f.debug_struct("Writer");
+        writer
+            .field("malloc_len", &self.malloc_len())
+            .finish_non_exhaustive()
+    }
+}
