@@ -24,6 +24,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("io", 7),
     ("fs", 7),
     ("process", 7),
+    ("event", 8),
 ];
 
 /// The folders, and files, that may contain unsafe code.
