@@ -1,0 +1,7 @@
+//! Handler mode: connections without a task for each.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod callbacks;
+mod support;
