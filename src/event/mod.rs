@@ -4,6 +4,7 @@
 
 mod connection;
 mod event_loop;
+mod framed;
 mod handle;
 mod handler;
 mod listener;
@@ -18,6 +19,7 @@ mod state;
 
 pub use connection::Connection;
 pub use event_loop::{EventLoop, Metrics, Shutdown, Stream};
+pub use framed::{FrameHandler, Framed};
 pub use handle::ConnectionHandle;
 pub use handler::{Handler, Next};
 pub use listener::Listener;

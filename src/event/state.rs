@@ -27,7 +27,7 @@ const WINDOW: usize = 64 << 10;
 const ARENA: usize = 128 << 10;
 
 /// So many pieces are sent at once.
-const PIECES: usize = 64;
+const PIECES: usize = 16;
 
 /// What a buffer keeps that is used for one connection after the other.
 pub(super) const KEPT: usize = 4 << 10;
@@ -529,7 +529,13 @@ impl State {
         if self.slot(key).filter(mine).is_none() {
             return false;
         }
-        let mut inbox = std::mem::take(&mut *lock(&shared.inbox));
+        let mut inbox = {
+            let mut inbox = lock(&shared.inbox);
+            let taken = std::mem::take(&mut *inbox);
+            // Nobody writes behind that.
+            inbox.close = taken.close;
+            taken
+        };
         self.put(key, &mut inbox.output);
         self.send_all();
         // Those who wait compare with what is in both.

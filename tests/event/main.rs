@@ -4,4 +4,6 @@
 mod common;
 
 mod callbacks;
+mod handles;
+mod limits;
 mod support;

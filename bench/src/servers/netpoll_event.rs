@@ -22,7 +22,7 @@ pub(super) const SERVER: Server = Server {
 };
 
 fn echo(connection: &mut Connection) -> io::Result<Next> {
-    let received = connection.reader().slice(connection.reader().len())?;
-    connection.writer().append(received);
+    let received = connection.reader().next(connection.reader().len())?;
+    connection.writer().write_binary(received);
     Ok(Next::Again)
 }
