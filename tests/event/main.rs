@@ -5,5 +5,6 @@ mod common;
 
 mod callbacks;
 mod handles;
+mod lifecycle;
 mod limits;
 mod support;
