@@ -23,11 +23,13 @@ use std::cell::{Cell, RefCell};
 use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Options;
 use super::connection::Connection;
-use super::remote::{Adoption, Command, Remote};
+use super::handle::Place;
+use super::remote::{Adoption, Command, Remote, lock};
 use super::slot::{Key, Slot, flag};
 use super::state::{Part, State};
 use crate::poll;
@@ -68,6 +70,8 @@ pub(super) struct Loop {
     worker: usize,
     /// The runtime ends.
     stopping: Cell<bool>,
+    /// Some event loops are gone.
+    leaving: Cell<bool>,
 }
 
 impl Loop {
@@ -111,6 +115,7 @@ impl Loop {
             workers,
             worker,
             stopping: Cell::new(false),
+            leaving: Cell::new(false),
         });
         HERE.set(Some(Rc::clone(&new)));
         new
@@ -202,6 +207,9 @@ impl Loop {
 
     /// Waits until there is something to do. Returns whether this task drives on.
     fn wait(&self, me: u64) -> bool {
+        if self.leaving.get() {
+            self.forget();
+        }
         let is_capped = self.parked.get() >= self.most_parked;
         let deadline = {
             let state = self.state.borrow();
@@ -223,6 +231,22 @@ impl Loop {
         self.kick.set(None);
         debug_assert_eq!(self.driver.get(), me);
         outcome != Outcome::Cancelled
+    }
+
+    /// Forgets the event loops that are gone, and of which no connection is left.
+    fn forget(&self) {
+        let done: Vec<_> = {
+            let mut state = self.state.borrow_mut();
+            let done = state.remotes.extract_if(.., |remote| remote.is_done());
+            let done = done.collect();
+            let mut left = state.remotes.iter();
+            let leaving = left.any(|remote| remote.has_left.load(Ordering::Relaxed));
+            self.leaving.set(leaving);
+            done
+        };
+        for remote in done {
+            drop(remote.take());
+        }
     }
 
     /// Has the driver look again.
@@ -314,8 +338,22 @@ impl Loop {
     fn obey_one(&self, remote: &Arc<Remote>, command: Command) {
         match command {
             Command::Adopt(adoption) => self.adopt(remote, adoption),
+            Command::Watch {
+                session,
+                shared,
+                counted,
+            } => {
+                let mut state = self.state.borrow_mut();
+                let key = state.operate(session, Arc::clone(&shared), counted);
+                *lock(&shared.place) = Place {
+                    remote: Arc::clone(remote),
+                    key,
+                };
+                state.look(&shared, key);
+                state.queue(key);
+            }
             Command::Look(shared) => {
-                let place = super::remote::lock(&shared.place).clone();
+                let place = lock(&shared.place).clone();
                 if Arc::ptr_eq(&place.remote, remote) {
                     self.state.borrow_mut().look(&shared, place.key);
                 } else {
@@ -346,8 +384,9 @@ impl Loop {
             }),
             Command::Share(most, to) => self.share(remote, most, &to),
             Command::Leave => {
-                let mut state = self.state.borrow_mut();
-                state.remotes.retain(|other| !Arc::ptr_eq(other, remote));
+                // Handles of connections that are left are still listened to.
+                remote.has_left.store(true, Ordering::Relaxed);
+                self.leaving.set(true);
             }
         }
     }
@@ -371,7 +410,7 @@ impl Loop {
         match adopted {
             Ok(key) => {
                 if let Some(shared) = shared {
-                    *super::remote::lock(&shared.place) = super::handle::Place {
+                    *lock(&shared.place) = Place {
                         remote: Arc::clone(remote),
                         key,
                     };

@@ -18,6 +18,12 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(super) enum Command {
     /// Here is a connection.
     Adopt(Adoption),
+    /// Here is an operator.
+    Watch {
+        session: Box<dyn Session>,
+        shared: Arc<Shared>,
+        counted: Counted,
+    },
     /// There is something in a handle's inbox.
     Look(Arc<Shared>),
     /// End the connections, as soon as all that was received is answered.
@@ -26,7 +32,7 @@ pub(super) enum Command {
     CutOff,
     /// Give idle connections to another one, so many at most.
     Share(usize, Arc<Remote>),
-    /// Nobody will send anything any more.
+    /// There will be no more connections.
     Leave,
 }
 
@@ -54,6 +60,8 @@ pub(super) struct Remote {
     /// sequentially consistent, so one of them sees the other.
     pending: AtomicBool,
     waker: AtomicU64,
+    /// There will be no more connections.
+    pub(super) has_left: AtomicBool,
     /// How many connections are here, or on their way.
     pub(super) connections: AtomicUsize,
 }
@@ -66,6 +74,7 @@ impl Remote {
             commands: Mutex::default(),
             pending: AtomicBool::new(false),
             waker: AtomicU64::new(0),
+            has_left: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
         })
     }
@@ -86,6 +95,11 @@ impl Remote {
         self.pending.load(Ordering::SeqCst)
     }
 
+    /// Whether nobody needs to listen any more.
+    pub(super) fn is_done(&self) -> bool {
+        self.has_left.load(Ordering::Relaxed) && self.connections.load(Ordering::Relaxed) == 0
+    }
+
     pub(super) fn take(&self) -> Vec<Command> {
         if !self.pending.load(Ordering::Relaxed) {
             return Vec::new();
@@ -102,10 +116,7 @@ pub(super) struct Tally {
     live: AtomicUsize,
     pub(super) accepted: AtomicU64,
     pub(super) stalled: AtomicU64,
-    pub(super) panicked: AtomicU64,
     pub(super) moved: AtomicU64,
-    /// How often handlers parked.
-    pub(super) parked: AtomicU64,
     waiters: Mutex<WaitList>,
 }
 

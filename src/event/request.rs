@@ -12,6 +12,7 @@ use super::session::Session;
 use super::slot::{Callback, Key, flag};
 use super::state::{KEPT, Part};
 use crate::sched;
+use crate::sys::epoll::Flags;
 use crate::task::Time;
 
 /// So often in a row a handler runs for one connection. Then the others have their turn.
@@ -21,6 +22,7 @@ const RUNS: usize = 32;
 enum Call {
     Start,
     Request,
+    Operate(Flags),
     End(Vec<Callback>),
 }
 
@@ -54,6 +56,11 @@ impl Loop {
         let verdict = match call {
             Call::Request => self.request(&mut *session, connection),
             Call::Start => match guarded(|| session.start(connection)) {
+                Ok(()) => Verdict::Goes(0),
+                Err(error) => Verdict::Closes(error),
+            },
+            Call::Operate(flags) => match guarded(|| session.operate(flags)) {
+                Ok(()) if flags.intersects(Flags::HUP | Flags::ERR) => Verdict::Closes(None),
                 Ok(()) => Verdict::Goes(0),
                 Err(error) => Verdict::Closes(error),
             },
@@ -126,6 +133,14 @@ impl Loop {
             return self.begin_end(state, key, connection);
         }
         connection.enter(key);
+        if slot.has(flag::OPERATOR) {
+            let flags = Flags::from_bits(std::mem::take(&mut slot.need));
+            if flags.is_empty() {
+                return None;
+            }
+            slot.set(flag::BUSY);
+            return Some((Call::Operate(flags), slot.session.take()?));
+        }
         if !slot.has(flag::STARTED) {
             slot.set(flag::STARTED | flag::BUSY | flag::AGAIN);
             if len > 0 {
@@ -255,13 +270,20 @@ impl Loop {
         };
         slot.session = Some(session);
         slot.clear(flag::BUSY);
-        slot.need = 0;
+        if slot.has(flag::OPERATOR) {
+            // What has happened meanwhile.
+            if slot.need != 0 {
+                slot.set(flag::AGAIN);
+            }
+        } else {
+            slot.need = 0;
+        }
         let left = connection.input.len();
         let mut limit = None;
         match verdict {
             Verdict::Goes(need) => {
-                slot.need = need;
                 if need > 0 {
+                    slot.need = need;
                     let counted = slot.counted.as_ref().expect("it counts while it is there");
                     let most = counted.remote().options.frame_limit;
                     limit = (need as usize > most).then_some(need as usize);

@@ -68,8 +68,11 @@ pub(super) mod flag {
     pub(crate) const AGAIN: u32 = 1 << 13;
     /// It has a context that must not be called: it was given away.
     pub(crate) const GONE: u32 = 1 << 14;
+    /// It is no connection, but somebody's descriptor. What has happened to it is where
+    /// connections have what they need.
+    pub(crate) const OPERATOR: u32 = 1 << 15;
     /// With any of these, nothing is received.
-    pub(crate) const NOT_NOW: u32 = BUSY | FINISHED | CLOSING | PAUSED | OVER | ENDED;
+    pub(crate) const NOT_NOW: u32 = BUSY | FINISHED | CLOSING | PAUSED | OVER | ENDED | OPERATOR;
 }
 
 /// A place for a connection. It is small, because there are many that do nothing.
@@ -78,6 +81,7 @@ pub(super) struct Slot {
     pub(super) flags: u32,
     /// How many bytes the handler wants to see; zero for any.
     pub(super) need: u32,
+    /// Operators have theirs elsewhere.
     pub(super) fd: Option<OwnedFd>,
     /// There is none while it runs.
     pub(super) session: Option<Box<dyn Session>>,
@@ -86,6 +90,7 @@ pub(super) struct Slot {
     pub(super) active_at: Time,
     /// The earliest entry among the timers.
     pub(super) timer: Time,
+    /// There is one while the place is taken.
     pub(super) counted: Option<Counted>,
 }
 

@@ -6,13 +6,14 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::io::{self, IoSlice};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Options;
 use super::handle::Shared;
 use super::remote::{Adoption, Counted, Remote, lock};
+use super::session::Session;
 use super::slot::{Key, Slot, flag};
 use crate::buf::LinkBuffer;
 use crate::poll::{self, Watched};
@@ -86,13 +87,13 @@ impl State {
     #[inline]
     pub(super) fn slot(&mut self, key: Key) -> Option<&mut Slot> {
         let slot = self.slots.get_mut(key.index())?;
-        (slot.generation == key.generation() && slot.fd.is_some()).then_some(slot)
+        (slot.generation == key.generation() && slot.counted.is_some()).then_some(slot)
     }
 
     /// The names of all connections.
     pub(super) fn keys(&self) -> Vec<Key> {
         let taken = self.slots.iter().enumerate();
-        let taken = taken.filter(|(_, slot)| slot.fd.is_some());
+        let taken = taken.filter(|(_, slot)| slot.counted.is_some());
         taken
             .map(|(index, slot)| Key(u64::from(slot.generation) << 32 | index as u64))
             .collect()
@@ -110,18 +111,51 @@ impl State {
 
     // Coming and going.
 
-    /// Takes a connection, and watches it. If that fails, it is given back.
-    pub(super) fn adopt(&mut self, adoption: Adoption) -> Result<Key, (io::Error, Adoption)> {
+    /// A place that is free, which becomes taken when something is counted there.
+    fn place(&mut self) -> Key {
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::empty());
             (self.slots.len() - 1) as u32
         });
-        let slot = &mut self.slots[index as usize];
-        let key = Key(u64::from(slot.generation) << 32 | u64::from(index));
-        if let Err(error) = poll::watch(std::os::fd::AsFd::as_fd(&adoption.fd), key.0) {
-            self.free.push(index);
+        let generation = self.slots[index as usize].generation;
+        Key(u64::from(generation) << 32 | u64::from(index))
+    }
+
+    /// Takes an operator, and watches its descriptor. That it cannot be watched is its end.
+    pub(super) fn operate(
+        &mut self,
+        session: Box<dyn Session>,
+        shared: Arc<Shared>,
+        counted: Counted,
+    ) -> Key {
+        let key = self.place();
+        let watched = match session.descriptor() {
+            Some(fd) => poll::watch(fd, key.0),
+            None => Ok(()),
+        };
+        let slot = &mut self.slots[key.index()];
+        slot.flags = flag::OPERATOR | flag::STARTED;
+        slot.need = 0;
+        slot.session = Some(session);
+        (slot.active_at, slot.timer) = (self.now, Time::NEVER);
+        slot.counted = Some(counted);
+        slot.extra().shared = Some(shared);
+        if let Err(error) = watched {
+            slot.set(flag::CLOSING);
+            slot.extra().error = Some(error);
+        }
+        self.taken += 1;
+        key
+    }
+
+    /// Takes a connection, and watches it. If that fails, it is given back.
+    pub(super) fn adopt(&mut self, adoption: Adoption) -> Result<Key, (io::Error, Adoption)> {
+        let key = self.place();
+        if let Err(error) = poll::watch(adoption.fd.as_fd(), key.0) {
+            self.free.push(key.index() as u32);
             return Err((error, adoption));
         }
+        let slot = &mut self.slots[key.index()];
         slot.fd = Some(adoption.fd);
         slot.session = Some(adoption.session);
         slot.flags = 0;
@@ -163,7 +197,7 @@ impl State {
         // Its place is freed as any other, which takes a descriptor to be there.
         let dead = socket::dead().ok()?;
         let fd = self.slot(key)?.fd.replace(dead)?;
-        poll::unwatch(std::os::fd::AsFd::as_fd(&fd));
+        poll::unwatch(fd.as_fd());
         Some(fd)
     }
 
@@ -190,7 +224,7 @@ impl State {
         }
         let slot = self.free(key)?;
         let fd = slot.fd?;
-        poll::unwatch(std::os::fd::AsFd::as_fd(&fd));
+        poll::unwatch(fd.as_fd());
         to.tally.moved.fetch_add(1, Ordering::Relaxed);
         Some(Adoption {
             fd,
@@ -277,6 +311,10 @@ impl State {
             slot.set(flag::STICKY);
         }
         let room = Flags::OUT | Flags::HUP | Flags::ERR;
+        if slot.has(flag::OPERATOR) {
+            slot.need |= event.flags.bits();
+            return true;
+        }
         let is_full = slot.has(flag::FULL);
         if event.flags.intersects(Flags::IN | Flags::PRI | ends) {
             slot.set(flag::READABLE);
@@ -404,7 +442,7 @@ impl State {
     fn send_next(&mut self, key: Key, n: usize) {
         let (now, index) = (self.now, key.index());
         let slot = match self.slots.get_mut(index) {
-            Some(slot) if slot.generation == key.generation() && slot.fd.is_some() => slot,
+            Some(slot) if slot.generation == key.generation() && slot.counted.is_some() => slot,
             _ => return self.skip_output(n),
         };
         if slot.has(flag::BROKEN) {
@@ -465,7 +503,7 @@ impl State {
             return;
         };
         let before = output.len();
-        match send_some(std::os::fd::AsFd::as_fd(fd), output, before) {
+        match send_some(fd.as_fd(), output, before) {
             Ok(left) => {
                 output.release();
                 if left < before {
@@ -679,7 +717,7 @@ impl State {
 /// left.
 #[inline]
 fn send_some(
-    fd: std::os::fd::BorrowedFd<'_>,
+    fd: BorrowedFd<'_>,
     from: &mut LinkBuffer,
     n: usize,
 ) -> Result<usize, (Errno, usize)> {

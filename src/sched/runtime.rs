@@ -223,22 +223,9 @@ impl Workers {
         self.0.homes().len()
     }
 
-    /// Which of them the calling thread is, if it is one.
-    pub(crate) fn own(&self) -> Option<usize> {
-        with_here(|here| match here {
-            Some((machine, index)) if Arc::ptr_eq(machine, &self.0) => Some(index),
-            _ => None,
-        })
-    }
-
     /// How many tasks live on a worker.
     pub(crate) fn load(&self, worker: usize) -> u64 {
         self.0.homes()[worker].load()
-    }
-
-    /// Whether the runtime is ending.
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.0.is_stopping()
     }
 
     /// Starts a task on one worker, where it stays.

@@ -7,4 +7,5 @@ mod callbacks;
 mod handles;
 mod lifecycle;
 mod limits;
+mod operators;
 mod support;
