@@ -135,6 +135,7 @@ compile_error!(
 );
 
 pub mod buf;
+pub mod event;
 mod fd;
 pub mod fs;
 pub mod io;

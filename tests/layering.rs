@@ -26,6 +26,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("os", 8),
     // Dials and listens for the sockets of Unix as well.
     ("net", 9),
+    ("event", 10),
 ];
 
 /// The folders, and files, that may contain unsafe code.

@@ -5,6 +5,8 @@
 //! is forgotten; it may call ready what is not. It demands that whoever waits
 //! holds the descriptor open meanwhile and tries again afterwards.
 //!
+//! An event loop does not want a waiter for each descriptor; see [`watch`](mod@watch).
+//!
 //! The poller knows wakers, not tasks or workers: an event makes a direction
 //! ready, which wakes who waits there.
 
@@ -13,8 +15,10 @@ mod descriptor;
 mod direction;
 mod follow;
 mod poller;
+mod watch;
 
 pub(crate) use descriptor::{Registration, Stop, Timeout, Way};
 pub(crate) use poller::{Poller, can_watch};
+pub(crate) use watch::{Watched, take_watched, unwatch, wait_for_watched, watch};
 
 use crate::task::{Outcome, Waker};

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use super::descriptor;
+use super::{descriptor, watch};
 use crate::sys::epoll::{Epoll, Events, Flags};
 use crate::sys::eventfd::EventFd;
 use crate::sys::fork;
@@ -128,7 +128,7 @@ pub(crate) struct Poller {
     events: Events,
 }
 
-/// The token of the worker's bell: no descriptor has this number.
+/// The token of the worker's bell: no descriptor has this number, and no key.
 const BELL: u64 = u64::MAX;
 
 /// Events taken from the kernel at once. More than 256 fall out of the cache
@@ -175,10 +175,17 @@ impl Poller {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(error) => return Err(error),
         }
+        let mut any_watched = false;
         for event in &self.events {
-            if event.token != BELL {
+            if event.token & watch::WATCHED == 0 {
                 descriptor::dispatch(event.token, event.flags);
+            } else if event.token != BELL {
+                watch::note(event.token, event.flags);
+                any_watched = true;
             }
+        }
+        if any_watched {
+            watch::deliver();
         }
         Ok(())
     }

@@ -108,23 +108,30 @@ impl Machine {
 
     /// Starts a task; `own` is which of the workers the calling thread is, if any.
     pub(super) fn start_task(&self, spawn: Spawn, own: Option<usize>) -> io::Result<Id> {
+        self.start_with(spawn, |start| {
+            task::start(placement::choose(&self.homes, own), start)
+        })
+    }
+
+    /// Starts a task on one of the workers, where it stays.
+    pub(super) fn start_pinned(&self, spawn: Spawn, worker: usize) -> io::Result<Id> {
+        self.start_with(spawn, |start| task::start_pinned(self.homes[worker], start))
+    }
+
+    fn start_with(&self, spawn: Spawn, start: impl FnOnce(Start) -> Id) -> io::Result<Id> {
         if fork::is_child() {
             return Err(io::Error::other(fork::REFUSAL));
         }
         let stack_size = spawn.stack_size.unwrap_or(self.options.stack_size);
         stack::check_size(stack_size)?;
         let permit = stack::acquire()?;
-        let home = placement::choose(&self.homes, own);
-        Ok(task::start(
-            home,
-            Start {
-                body: spawn.body,
-                name: spawn.name,
-                spawned_at: spawn.spawned_at,
-                stack_size,
-                permit,
-            },
-        ))
+        Ok(start(Start {
+            body: spawn.body,
+            name: spawn.name,
+            spawned_at: spawn.spawned_at,
+            stack_size,
+            permit,
+        }))
     }
 
     /// Runs `work` as one of the workers on the calling thread.

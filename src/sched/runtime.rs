@@ -206,6 +206,34 @@ impl Drop for Runtime {
     }
 }
 
+/// The workers of a runtime, for what has a part on each of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Workers(Arc<Machine>);
+
+impl Workers {
+    /// Those of the calling task's runtime, or of the one that starts by itself.
+    pub(crate) fn current() -> io::Result<Self> {
+        with_here(|here| match here {
+            Some((machine, _)) => Ok(Self(Arc::clone(machine))),
+            None => Ok(Self(Arc::clone(&global()?.machine))),
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.homes().len()
+    }
+
+    /// How many tasks live on a worker.
+    pub(crate) fn load(&self, worker: usize) -> u64 {
+        self.0.homes()[worker].load()
+    }
+
+    /// Starts a task on one worker, where it stays.
+    pub(crate) fn spawn_on(&self, worker: usize, spawn: Spawn) -> io::Result<Id> {
+        self.0.start_pinned(spawn, worker)
+    }
+}
+
 /// Starts a task in the runtime of the calling task, or in the one that starts by
 /// itself.
 pub(crate) fn spawn(spawn: Spawn) -> io::Result<Id> {

@@ -203,6 +203,15 @@ impl Home {
         }
     }
 
+    /// Leaves a task that has not started for this worker and no other.
+    pub(super) fn leave_pinned(&self, task: &'static Task) {
+        self.came.fetch_add(1, Ordering::Relaxed);
+        task.set_home(self);
+        if !local::push_if_here(self.index, task) {
+            self.send(task);
+        }
+    }
+
     /// Takes a task that has not started.
     pub(super) fn take_fresh(&self) -> Option<&'static Task> {
         self.fresh.pop().map(|index| TASKS.get(index))

@@ -69,11 +69,12 @@ pub(crate) use locals::{Found, end_locals, find_local, put_local};
 pub(crate) use lock::Lock;
 pub(crate) use or_abort::or_abort;
 pub(crate) use table::{Slot, Table};
+use task::Task;
 pub(crate) use task::{Report, Start};
 pub(crate) use tasks::Tasks;
 pub(crate) use wait::{
-    Reason, Wait, check_not_forked, is_task, is_unwinding, name_for_report, no_park,
-    parked_unwinding, spend, spend_more, yield_now,
+    Reason, Wait, before_next_park, check_not_forked, is_task, is_unwinding, name_for_report,
+    no_park, parked_unwinding, spend, spend_more, yield_now,
 };
 pub(crate) use wait_list::WaitList;
 pub(crate) use waker::Waker;
@@ -81,10 +82,19 @@ pub(crate) use word::Outcome;
 
 /// Leaves a new task for a worker, or for whichever is idle first.
 pub(crate) fn start(home: &'static Home, start: Start) -> Id {
+    start_with(start, |task| home.leave_fresh(task))
+}
+
+/// Leaves a new task for a worker.
+pub(crate) fn start_pinned(home: &'static Home, start: Start) -> Id {
+    start_with(start, |task| home.leave_pinned(task))
+}
+
+fn start_with(start: Start, leave: impl FnOnce(&'static Task)) -> Id {
     let task = local::take_slot();
     // SAFETY: the slot was taken just now, and nobody else knows of it.
     unsafe { task.prepare(start) };
     let id = Id::of(task);
-    home.leave_fresh(task);
+    leave(task);
     id
 }

@@ -76,6 +76,8 @@ pub(super) struct Own {
     pub(super) cancellable: Cell<bool>,
     /// Whether somebody on this thread was unwinding when it was last resumed.
     pub(super) resumed_among_panics: Cell<bool>,
+    /// Called once when it is about to park; see `before_next_park`.
+    pub(super) about_to_park: Cell<Option<fn()>>,
     /// Whether it was unwinding when it last left its stack.
     pub(super) left_unwinding: Cell<bool>,
     /// The round of the worker's care in which it last ran; see `Local::tend`.
@@ -152,6 +154,7 @@ impl Slot for Task {
                 no_park: Cell::new(0),
                 cancellable: Cell::new(false),
                 resumed_among_panics: Cell::new(false),
+                about_to_park: Cell::new(None),
                 left_unwinding: Cell::new(false),
                 ran_in: Cell::new(0),
                 trimmed: Cell::new(true),

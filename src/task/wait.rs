@@ -39,6 +39,8 @@ use crate::sys::fork;
 /// What a task waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
+    /// Something happens to one of the descriptors of an event loop.
+    Events,
     /// A descriptor becomes readable.
     Read(RawFd),
     /// A descriptor becomes writable.
@@ -79,7 +81,12 @@ impl Reason {
     fn is_fallible(self) -> bool {
         matches!(
             self,
-            Reason::Read(_) | Reason::Write(_) | Reason::Pause | Reason::Turn | Reason::Answer
+            Reason::Events
+                | Reason::Read(_)
+                | Reason::Write(_)
+                | Reason::Pause
+                | Reason::Turn
+                | Reason::Answer
         )
     }
 }
@@ -203,6 +210,9 @@ fn park_task(
     }
     if deadline != Time::NEVER {
         local.set_deadline(task, deadline);
+    }
+    if let Some(about_to_park) = own.about_to_park.take() {
+        about_to_park();
     }
     if task.word.park() {
         if is_certainly_unwinding(local, task) {
@@ -367,6 +377,16 @@ pub(crate) fn name_for_report() -> Option<TaskName> {
     unsafe {
         let name = task.name().unwrap_or("<unnamed>");
         Some(TaskName::new(name.as_ptr(), name.len()))
+    }
+}
+
+/// Has a function called when the calling task is about to park the next time, once.
+/// It must not wait itself. What is called belongs to whoever shares the worker with the
+/// task and must know that it is gone for a while.
+pub(crate) fn before_next_park(call: Option<fn()>) {
+    if let Some((_, task)) = local::current() {
+        // SAFETY: it is the current task.
+        unsafe { task.own() }.about_to_park.set(call);
     }
 }
 

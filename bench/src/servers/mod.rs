@@ -10,6 +10,7 @@ mod may;
 mod monoio;
 mod netpoll;
 mod netpoll_buffered;
+mod netpoll_event;
 mod raw;
 mod raw_phases;
 mod smol;
@@ -44,13 +45,14 @@ pub(crate) const FLOOR: &str = "raw";
 pub(crate) const CONTROL: &str = "raw-again";
 
 /// The servers that echo, in the order of the report.
-pub(crate) static SERVERS: [Server; 15] = [
+pub(crate) static SERVERS: [Server; 16] = [
     raw::SERVER,
     raw::AGAIN,
     raw_phases::SERVER,
     netpoll::SERVER,
     netpoll_buffered::SERVER,
     netpoll::HEAP,
+    netpoll_event::SERVER,
     tokio::SERVER,
     tokio_shared::SERVER,
     monoio::URING,

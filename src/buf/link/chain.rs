@@ -16,6 +16,8 @@
 //! they handed out before.** They are those of a buffer that is borrowed, so that
 //! slices may be alive; the others are for a buffer that is borrowed exclusively.
 
+mod phases;
+
 use std::collections::VecDeque;
 use std::io::BufRead;
 use std::mem;

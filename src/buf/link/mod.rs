@@ -30,6 +30,7 @@ mod chain;
 mod fill;
 mod hint;
 mod memory;
+mod phases;
 mod read;
 mod segment;
 mod traits;

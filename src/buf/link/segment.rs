@@ -302,6 +302,24 @@ impl Segment {
         Some(unsafe { region.as_mut() })
     }
 
+    /// Makes all of the memory spare again, if nobody else has it; says whether it did.
+    /// What was in it cannot be read any more.
+    #[inline]
+    pub(super) fn recycle(&mut self) -> bool {
+        let memory = match &mut self.holder {
+            Holder::Alone(memory) => memory,
+            Holder::Shared(shared) => match Arc::get_mut(shared) {
+                Some(memory) => memory,
+                None => return false,
+            },
+            Holder::Foreign(_) => return false,
+        };
+        (self.start, self.room) = (memory.start(), memory.size());
+        (self.read, self.flushed, self.written) = (0, 0, 0);
+        (self.initialised, self.lent) = (0, false);
+        true
+    }
+
     /// Cuts off what is spare, as a segment of its own.
     pub(super) fn split_off_spare(&mut self) -> Self {
         let (start, spare) = (self.at(self.written), self.spare());

@@ -1,0 +1,28 @@
+//! netpoll with handlers: no task for a connection, on one worker.
+
+use std::io;
+
+use netpoll::event::{Connection, EventLoop, Next};
+use netpoll::net::TcpListener;
+
+use super::{Server, announce};
+
+/// What was received is sent as it is.
+pub(super) const SERVER: Server = Server {
+    name: "netpoll-event",
+    about: "a handler that the worker calls, one worker; no task, no buffer while idle",
+    usual: true,
+    most: usize::MAX,
+    run: |_| {
+        netpoll::Builder::new().workers(1).build_global()?;
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        announce(listener.local_addr()?)?;
+        EventLoop::new(echo).serve(listener)
+    },
+};
+
+fn echo(connection: &mut Connection) -> io::Result<Next> {
+    let received = connection.reader().next(connection.reader().len())?;
+    connection.writer().write_binary(received);
+    Ok(Next::Again)
+}

@@ -1,0 +1,71 @@
+//! What an event loop does with chains: many messages in one block, one behind the other.
+
+use super::{COPIED, Chain, Segment};
+
+impl Chain {
+    /// The last segment, with at least this much room; otherwise a new one of `size`
+    /// bytes. Nothing may be pending.
+    pub(in crate::buf::link) fn window(&mut self, window: usize, size: usize) -> &mut Segment {
+        debug_assert_eq!(self.pending, 0);
+        if (self.segments.back()).is_none_or(|last| last.spare() < window) {
+            self.segments.push_back(Segment::with_room_for(size));
+        }
+        self.segments.back_mut().expect("there is one now")
+    }
+
+    /// Moves the next `n` bytes, of which there must be so many, behind what is readable
+    /// in `to`, where nothing may be pending. What is short is copied.
+    pub(in crate::buf::link) fn give(&mut self, n: usize, to: &mut Self) {
+        debug_assert_eq!(to.pending, 0);
+        let enough = if n < COPIED {
+            self.take(n, |segment, part| {
+                to.push(&segment.content()[..part]);
+                segment.skip(part);
+            })
+        } else {
+            self.take(n, |segment, part| {
+                to.segments.push_back(segment.split_to(part));
+                to.readable += part;
+                to.flush_at = to.segments.len() - 1;
+            })
+        };
+        debug_assert!(enough);
+        to.flush();
+    }
+
+    /// Copies the next `n` bytes, of which there must be so many, behind what is readable
+    /// in `to`, where nothing may be pending.
+    pub(in crate::buf::link) fn copy(&mut self, n: usize, to: &mut Self) {
+        let enough = self.take(n, |segment, part| {
+            to.push(&segment.content()[..part]);
+            segment.skip(part);
+        });
+        debug_assert!(enough);
+        to.flush();
+    }
+
+    /// Moves everything that was written to `other` behind what is readable here, where
+    /// nothing may be pending.
+    pub(in crate::buf::link) fn take_all(&mut self, other: &mut Self) {
+        debug_assert_eq!(self.pending, 0);
+        self.append(other);
+        self.flush();
+    }
+
+    /// Empties the chain, and keeps one block, if it is no larger than so many bytes
+    /// and nobody else has it.
+    #[inline]
+    pub(in crate::buf::link) fn recycle(&mut self, most: usize) {
+        self.retired.clear();
+        self.rest = None;
+        let keeps = self.segments.len() == 1
+            && self.segments[0].held() <= most
+            && self.segments[0].recycle();
+        if keeps {
+            (self.read_at, self.flush_at) = (0, 0);
+            (self.readable, self.pending) = (0, 0);
+        } else {
+            self.clear();
+        }
+    }
+}

@@ -1,0 +1,498 @@
+//! What a handler has of a connection.
+
+use std::cell::Cell;
+use std::fmt;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::handle::{ConnectionHandle, Shared};
+use super::looper::Loop;
+use super::slot::{Extra, Key, Slot, Timeouts, flag};
+use crate::buf::{LinkBuffer, Reader, Source, Writer};
+use crate::fd::{Cancelled, Closed};
+use crate::net::SocketAddr;
+use crate::sys::socket::{self, Fault};
+use crate::task::{self, Outcome, Reason, Time, Wait, Waker};
+
+/// A connection, while its handler runs.
+///
+/// Reading and writing are buffered: [`reader`](Self::reader) gives slices of what was
+/// received, where it was received, and what [`writer`](Self::writer) writes is sent when
+/// the handler has returned, in one system call for all that was written in the turn.
+///
+/// It is lent to the handler, and belongs to its worker. For everything else there is the
+/// [`handle`](Self::handle).
+pub struct Connection {
+    pub(super) input: LinkBuffer,
+    pub(super) output: LinkBuffer,
+    place: Place,
+    /// Why it ends.
+    pub(super) error: Option<io::Error>,
+    /// Which driver's working set it is.
+    driver: u64,
+}
+
+/// Where the connection is, and where more comes from.
+struct Place {
+    home: Rc<Loop>,
+    key: Cell<Key>,
+    /// How much was received for the input, in all.
+    given: Cell<u64>,
+}
+
+const NO_KEY: Key = Key(u64::MAX >> 1);
+
+impl Connection {
+    pub(super) fn new(home: Rc<Loop>, driver: u64) -> Self {
+        Self {
+            input: LinkBuffer::new(),
+            output: LinkBuffer::new(),
+            place: Place {
+                home,
+                key: Cell::new(NO_KEY),
+                given: Cell::new(0),
+            },
+            error: None,
+            driver,
+        }
+    }
+
+    pub(super) fn driver(&self) -> u64 {
+        self.driver
+    }
+
+    pub(super) fn key(&self) -> Key {
+        self.place.key.get()
+    }
+
+    /// Becomes the working set of a connection.
+    #[inline]
+    pub(super) fn enter(&mut self, key: Key) {
+        self.place.key.set(key);
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.place.key.set(NO_KEY);
+    }
+
+    /// Counts what was put into the input.
+    #[inline]
+    pub(super) fn was_given(&self, n: usize) {
+        self.place.given.set(self.place.given.get() + n as u64);
+    }
+
+    /// How much was consumed, in all.
+    #[inline]
+    pub(super) fn consumed(&self) -> u64 {
+        self.place.given.get() - self.input.len() as u64
+    }
+
+    fn with_slot<R>(&self, f: impl FnOnce(&mut Slot) -> R) -> Option<R> {
+        self.place.with_slot(f)
+    }
+
+    /// What was received. Methods that want more than there is wait for it: they park
+    /// the task. Those that begin with `try_` never wait.
+    ///
+    /// A handler that returns [`Next::Need`](super::Next::Need) instead holds nothing
+    /// while it waits.
+    ///
+    /// # Errors
+    ///
+    /// Of reading: `UnexpectedEof` where the peer ends first; `TimedOut` after the [read
+    /// timeout](super::Options::read_timeout); `NotConnected`, with
+    /// [`Closed`], where somebody closes the connection; what
+    /// receiving fails with.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::event::{Connection, Next};
+    /// use std::io;
+    ///
+    /// fn request(connection: &mut Connection) -> io::Result<Next> {
+    ///     let header = connection.reader().next(4)?;
+    ///     let len = u32::from_be_bytes(header.try_into().expect("four bytes"));
+    ///     let body = connection.reader().next(len as usize)?;
+    ///     connection.writer().write_binary(header);
+    ///     connection.writer().write_binary(body);
+    ///     Ok(Next::Again)
+    /// }
+    /// # drop(netpoll::event::EventLoop::new(request));
+    /// ```
+    #[doc(alias = "Read")]
+    #[inline]
+    pub fn reader(&self) -> Reader<'_> {
+        Reader::new(&self.input, &self.place)
+    }
+
+    /// Where to write. It is sent when the handler has returned, or
+    /// [`flush`](Self::flush) is called. Never waits.
+    #[doc(alias = "Write")]
+    #[inline]
+    pub fn writer(&self) -> Writer<'_> {
+        self.output.writer()
+    }
+
+    /// Gives back what was read, and has what was written sent: at the end of the turn,
+    /// or when this handler parks.
+    ///
+    /// Where more waits to be sent than the [high mark](super::Options::output_marks),
+    /// parks the task until it is the low one.
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected`, with [`Closed`]: it was closed; `TimedOut`: the
+    /// peer took nothing for longer than the [write
+    /// timeout](super::Options::write_timeout); what sending failed with.
+    #[doc(alias = "Flush")]
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.input.release();
+        let home = &self.place.home;
+        home.state.borrow_mut().put(self.key(), &mut self.output);
+        if self.output_waits_above_mark() {
+            self.place.wait_for_room()?;
+        }
+        self.place.check()
+    }
+
+    fn output_waits_above_mark(&self) -> bool {
+        let mut state = self.place.home.state.borrow_mut();
+        let Some(options) = state.options(self.key()) else {
+            return false;
+        };
+        if state.put_bytes() > options.high_mark {
+            state.send_all();
+        }
+        let slot = state.slot(self.key());
+        slot.is_some_and(|slot| slot.has(flag::OVER))
+    }
+
+    /// A handle for everybody else.
+    #[must_use]
+    pub fn handle(&self) -> ConnectionHandle {
+        let shared = self.with_slot(|slot| {
+            let key = self.key();
+            let ended = slot.has(flag::CLOSING | flag::ENDED);
+            let remote = slot.counted.as_ref().map(|counted| counted.remote());
+            let remote = Arc::clone(remote.expect("it counts while it is there"));
+            let extra = slot.extra();
+            let shared = extra.shared.get_or_insert_with(|| {
+                let shared = Shared::new(&remote, key);
+                if ended {
+                    shared.end();
+                }
+                shared
+            });
+            Arc::clone(shared)
+        });
+        ConnectionHandle {
+            shared: shared.expect(IN_USE),
+        }
+    }
+
+    /// Whether the peer has sent all it will: nothing more can be read than there is. It
+    /// may still read what is written.
+    #[must_use]
+    pub fn peer_has_finished(&self) -> bool {
+        self.with_slot(|slot| slot.has(flag::FINISHED))
+            .unwrap_or(true)
+    }
+
+    /// Whether it was not closed, by anybody, and has not failed.
+    #[doc(alias = "IsActive")]
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        let ends = flag::CLOSING | flag::ENDED | flag::BROKEN | flag::GONE;
+        self.with_slot(|slot| !slot.has(ends)).unwrap_or(false)
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.with_slot(|slot| slot.has(flag::CLOSING))
+            .unwrap_or(true)
+    }
+
+    /// Why the connection ends, in [`Handler::disconnect`](super::Handler::disconnect): the error of a handler, of
+    /// the socket, or a timeout. `None` if the peer has finished, or a handler or a
+    /// handle closed it.
+    #[must_use]
+    pub fn error(&self) -> Option<&io::Error> {
+        self.error.as_ref()
+    }
+
+    /// Has a closure called when the connection has ended, after
+    /// [`Handler::disconnect`](super::Handler::disconnect); of several, the last first.
+    #[doc(alias = "AddCloseCallback")]
+    #[doc(alias = "CloseCallback")]
+    pub fn on_close(&mut self, call: impl FnOnce() + Send + 'static) {
+        self.with_slot(|slot| slot.extra().callbacks.push(Box::new(call)));
+    }
+
+    /// Sets the timeouts of this connection, instead of those of its event loop: of
+    /// reading, writing, and of doing nothing.
+    #[doc(alias = "SetReadTimeout")]
+    #[doc(alias = "SetWriteTimeout")]
+    #[doc(alias = "SetIdleTimeout")]
+    pub fn set_timeouts(
+        &mut self,
+        read: Option<Duration>,
+        write: Option<Duration>,
+        idle: Option<Duration>,
+    ) {
+        let timeouts = Timeouts { read, write, idle };
+        self.with_slot(|slot| slot.extra().timeouts = Some(Box::new(timeouts)));
+        self.place.home.state.borrow_mut().arm(self.key());
+    }
+
+    /// The address of the peer, if it is a TCP connection.
+    ///
+    /// # Errors
+    ///
+    /// What `getpeername` fails with; `AFNOSUPPORT` for a Unix socket.
+    #[doc(alias = "RemoteAddr")]
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.with_slot(|slot| socket::peer_address(slot.fd()))
+            .unwrap_or_else(|| Err(Closed::error()))
+    }
+
+    /// The address of this end, if it is a TCP connection.
+    ///
+    /// # Errors
+    ///
+    /// As for [`peer_addr`](Self::peer_addr).
+    #[doc(alias = "LocalAddr")]
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.with_slot(|slot| socket::local_address(slot.fd()))
+            .unwrap_or_else(|| Err(Closed::error()))
+    }
+
+    /// Takes the connection away from its event loop: its socket, and what was received
+    /// and not read. The type is [`TcpStream`](crate::net::TcpStream), `UnixStream`, or whatever can be made of a
+    /// descriptor.
+    ///
+    /// What was written before is sent first: parks the task until it is. When the handler
+    /// returns, whatever it returns, its `disconnect` is called.
+    ///
+    /// # Errors
+    ///
+    /// As for [`flush`](Self::flush).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::event::{Connection, Next};
+    /// use netpoll::net::TcpStream;
+    /// use netpoll::thread;
+    /// use std::io::{self, Write};
+    ///
+    /// fn request(connection: &mut Connection) -> io::Result<Next> {
+    ///     connection.reader().until(b'\n', 100)?;
+    ///     connection.writer().write_string("go ahead\n");
+    ///     let (mut stream, received) = connection.detach::<TcpStream>()?;
+    ///     thread::spawn(move || stream.write_all(received.as_bytes()));
+    ///     Ok(Next::Close)
+    /// }
+    /// # drop(netpoll::event::EventLoop::new(request));
+    /// ```
+    #[doc(alias = "Detach")]
+    pub fn detach<S: From<OwnedFd>>(&mut self) -> io::Result<(S, LinkBuffer)> {
+        self.flush()?;
+        self.place.home.state.borrow_mut().send_all();
+        while self.with_slot(|slot| slot.unsent()).is_some_and(|n| n > 0) {
+            self.place.wait_for_room()?;
+            self.place.check()?;
+        }
+        let mut state = self.place.home.state.borrow_mut();
+        let fd = state.take_fd(self.key()).ok_or_else(Closed::error)?;
+        let mut input = std::mem::take(&mut self.input);
+        if let Some(slot) = state.slot(self.key()) {
+            slot.set(flag::CLOSING | flag::BROKEN | flag::FINISHED | flag::GONE);
+            if let Some(extra) = &mut slot.extra {
+                let mut stash = std::mem::take(&mut extra.stash);
+                stash.move_to(&mut input);
+                if let Some(shared) = &extra.shared {
+                    shared.end();
+                }
+            }
+        }
+        drop(state);
+        // The memory is shared with others that were received in the same phase.
+        input.shrink_to_fit();
+        Ok((S::from(fd), input))
+    }
+
+    /// The number of the descriptor, to ask or set what there is no method for.
+    #[doc(alias = "Fd")]
+    #[must_use]
+    pub fn as_raw_fd(&self) -> RawFd {
+        self.with_slot(|slot| slot.fd().as_raw_fd()).unwrap_or(-1)
+    }
+}
+
+const IN_USE: &str = "a connection has a place while its handler runs";
+
+impl Place {
+    fn with_slot<R>(&self, f: impl FnOnce(&mut Slot) -> R) -> Option<R> {
+        self.home.state.borrow_mut().slot(self.key.get()).map(f)
+    }
+
+    /// Whether it is worth reading or writing.
+    fn check(&self) -> io::Result<()> {
+        let checked = self.with_slot(|slot| {
+            if slot.has(flag::CLOSING | flag::BROKEN | flag::GONE) {
+                let error = slot.extra.as_ref().and_then(|extra| extra.error.as_ref());
+                return Err(match error {
+                    Some(error) => again(error),
+                    None => Closed::error(),
+                });
+            }
+            Ok(())
+        });
+        checked.unwrap_or_else(|| Err(Closed::error()))
+    }
+
+    /// Waits until something happens, which `listen` has noted where to look for.
+    fn wait(&self, deadline: Time, listen: impl FnOnce(&mut Extra, Waker)) -> io::Result<Outcome> {
+        self.home.state.borrow_mut().send_all();
+        let wait = Wait::begin(Reason::Events);
+        let waker = wait.waker();
+        if self.with_slot(|slot| listen(slot.extra(), waker)).is_none() {
+            return Err(Closed::error());
+        }
+        match wait.park(deadline) {
+            Outcome::Cancelled => Err(Cancelled::error()),
+            outcome => Ok(outcome),
+        }
+    }
+
+    fn wait_for_room(&self) -> io::Result<()> {
+        while self
+            .with_slot(|slot| slot.has(flag::OVER) || slot.unsent() > 0 && slot.has(flag::FULL))
+            .unwrap_or(false)
+        {
+            self.check()?;
+            self.wait(Time::NEVER, |extra, waker| extra.writer = Some(waker))?;
+        }
+        Ok(())
+    }
+}
+
+/// An error that is reported more than once.
+fn again(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(errno) => io::Error::from_raw_os_error(errno),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
+}
+
+impl Source for Place {
+    /// Receives more for a handler that waits.
+    fn fill(&self, buffer: &LinkBuffer, missing: usize) -> io::Result<usize> {
+        task::spend();
+        let begun = Time::now();
+        loop {
+            // What came while it was parked comes first.
+            let stash = self.with_slot(|slot| {
+                let stash = slot
+                    .extra
+                    .as_mut()
+                    .map(|extra| std::mem::take(&mut extra.stash));
+                stash.unwrap_or_default()
+            });
+            let mut stash = stash.ok_or_else(Closed::error)?;
+            let stashed = stash.len();
+            if stashed > 0 {
+                stash.append_to(buffer);
+                self.given.set(self.given.get() + stashed as u64);
+                return Ok(stashed);
+            }
+            self.check_open()?;
+            let received = {
+                let mut state = self.home.state.borrow_mut();
+                let now = state.now;
+                let options = state.options(self.key.get());
+                let slot = state.slot(self.key.get()).ok_or_else(Closed::error)?;
+                if slot.has(flag::FINISHED) {
+                    return Ok(0);
+                }
+                let limit = options.map_or(0, |options| options.frame_limit);
+                if buffer.len() + missing > limit {
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "more is read at once than the limit",
+                    ));
+                }
+                slot.active_at = now;
+                let fd = slot.fd();
+                let received = buffer.receive(64 << 10, |room| socket::receive_into(fd, room));
+                match received {
+                    Ok(0) => slot.set(flag::FINISHED),
+                    Ok(_) => slot.set(flag::READABLE),
+                    Err(Fault::WouldBlock) => slot.clear(flag::READABLE),
+                    Err(_) => {}
+                }
+                received
+            };
+            match received {
+                Ok(n) => {
+                    self.given.set(self.given.get() + n as u64);
+                    return Ok(n);
+                }
+                Err(Fault::Interrupted) => continue,
+                Err(Fault::WouldBlock) => {}
+                Err(Fault::Error(errno)) => {
+                    self.home.state.borrow_mut().fail(self.key.get(), errno);
+                    return Err(errno.into());
+                }
+            }
+            let timeout = self.read_timeout();
+            let deadline = timeout.map_or(Time::NEVER, |timeout| begun.after(timeout));
+            let outcome = self.wait(deadline, |extra, waker| extra.reader = Some(waker))?;
+            self.with_slot(|slot| {
+                if let Some(extra) = &mut slot.extra {
+                    extra.reader = None;
+                }
+            });
+            if outcome == Outcome::Deadline {
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the peer did not send in time what is read",
+                ));
+            }
+        }
+    }
+}
+
+impl Place {
+    /// Whether nobody has closed it.
+    fn check_open(&self) -> io::Result<()> {
+        let is_closing = self.with_slot(|slot| slot.has(flag::CLOSING | flag::GONE));
+        match is_closing {
+            Some(false) => Ok(()),
+            _ => self.check().and(Err(Closed::error())),
+        }
+    }
+
+    fn read_timeout(&self) -> Option<Duration> {
+        let mut state = self.home.state.borrow_mut();
+        let options = state.options(self.key.get())?;
+        let slot = state.slot(self.key.get())?;
+        let own = slot
+            .extra
+            .as_ref()
+            .and_then(|extra| extra.timeouts.as_ref());
+        own.map_or(options.read_timeout, |own| own.read)
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("fd", &self.as_raw_fd())
+            .field("readable", &self.input.len())
+            .finish_non_exhaustive()
+    }
+}

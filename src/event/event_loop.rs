@@ -1,0 +1,485 @@
+//! The server.
+
+use std::fmt;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Instant;
+
+use super::handle::{ConnectionHandle, Shared};
+use super::looper::Loop;
+use super::placement::{self, Balance};
+use super::remote::{Adoption, Command, Counted, Remote, Tally, lock};
+use super::session::Served;
+use super::slot::{Key, Stash};
+use super::{Handler, Listener, Options};
+use crate::buf::LinkBuffer;
+use crate::fd::{Cancelled, Closed};
+use crate::net::TcpStream;
+use crate::os::unix::net::UnixStream;
+use crate::sched::Workers;
+use crate::task::Time;
+
+/// A server whose connections are handled without a task for each.
+///
+/// Clones are handles of the same one. Its connections end when it is
+/// [shut down](Self::shutdown), not when the handles are dropped.
+///
+/// # Examples
+///
+/// An echo server:
+///
+/// ```
+/// use netpoll::event::{Connection, EventLoop, Next};
+/// use netpoll::net::{TcpListener, TcpStream};
+/// use std::io::{Read, Write};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let address = listener.local_addr()?;
+/// let server = EventLoop::new(|connection: &mut Connection| {
+///     let received = connection.reader().slice(connection.reader().len())?;
+///     connection.writer().append(received);
+///     Ok(Next::Again)
+/// });
+/// netpoll::thread::spawn({
+///     let server = server.clone();
+///     move || server.serve(listener)
+/// });
+///
+/// let mut client = TcpStream::connect(address)?;
+/// client.write_all(b"ping")?;
+/// let mut reply = [0; 4];
+/// client.read_exact(&mut reply)?;
+/// assert_eq!(&reply, b"ping");
+/// # std::io::Result::Ok(())
+/// ```
+#[doc(alias = "NewEventLoop")]
+pub struct EventLoop<H: Handler> {
+    inner: Arc<Inner<H>>,
+}
+
+struct Inner<H> {
+    handler: Arc<H>,
+    options: Arc<Options>,
+    tally: Arc<Tally>,
+    crew: OnceLock<Crew>,
+    starting: Mutex<()>,
+    listeners: Mutex<Vec<(u64, Arc<Listener>)>>,
+    last_listener: AtomicU64,
+    is_closed: AtomicBool,
+    balance: AtomicU8,
+    turn: AtomicUsize,
+    /// How many of the workers serve.
+    serving: AtomicUsize,
+}
+
+/// The workers, and what they are told by.
+struct Crew {
+    remotes: Box<[Arc<Remote>]>,
+    workers: Workers,
+}
+
+/// What [`EventLoop::shutdown`] has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Shutdown {
+    /// How many connections have ended after all that was received was answered.
+    pub finished: usize,
+    /// How many were closed at the deadline.
+    pub cut_off: usize,
+}
+
+/// Figures of an event loop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// How many connections each worker has.
+    pub connections: Vec<usize>,
+    /// How many were accepted, connected or adopted.
+    pub accepted: u64,
+    /// How often a handler left input, consumed none of it, and did not say what it needs.
+    pub stalled: u64,
+    /// How many connections have moved to another worker.
+    pub moved: u64,
+}
+
+impl<H: Handler> EventLoop<H> {
+    /// An event loop with the usual options. It does nothing before [`serve`](Self::serve).
+    #[must_use]
+    pub fn new(handler: H) -> Self {
+        Self::with_options(handler, Options::new())
+    }
+
+    /// An event loop with options of one's own.
+    #[must_use]
+    pub fn with_options(handler: H, options: Options) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                handler: Arc::new(handler),
+                options: Arc::new(options),
+                tally: Arc::default(),
+                crew: OnceLock::new(),
+                starting: Mutex::default(),
+                listeners: Mutex::default(),
+                last_listener: AtomicU64::new(0),
+                is_closed: AtomicBool::new(false),
+                balance: AtomicU8::new(Balance::default().to_number()),
+                turn: AtomicUsize::new(0),
+                serving: AtomicUsize::new(usize::MAX),
+            }),
+        }
+    }
+
+    /// Accepts connections and has them handled, until [`shutdown`](Self::shutdown): on
+    /// the workers of the calling task's runtime, or of the one that starts by itself.
+    ///
+    /// Parks the task, or blocks the thread. There may be several, each with its listener.
+    ///
+    /// A connection that cannot be accepted for want of descriptors or memory is tried
+    /// again, after a pause that grows.
+    ///
+    /// # Errors
+    ///
+    /// Why the workers could not be made to serve; what accepting fails with, except for
+    /// connections that fail on their way and want of resources; `NotConnected`, with
+    /// [`Closed`], after a shutdown.
+    #[doc(alias = "Serve")]
+    pub fn serve(&self, listener: impl Into<Listener>) -> io::Result<()> {
+        let listener = Arc::new(listener.into());
+        let inner = &*self.inner;
+        inner.crew()?;
+        let number = inner.last_listener.fetch_add(1, Ordering::Relaxed);
+        {
+            let mut listeners = lock(&inner.listeners);
+            if inner.is_closed.load(Ordering::Acquire) {
+                return Err(Closed::error());
+            }
+            listeners.push((number, Arc::clone(&listener)));
+        }
+        let ended = self.accept_from(&listener);
+        lock(&inner.listeners).retain(|(other, _)| *other != number);
+        ended
+    }
+
+    fn accept_from(&self, listener: &Listener) -> io::Result<()> {
+        loop {
+            match listener.accept() {
+                Ok((fd, hash, sticky)) => {
+                    self.admit(fd, hash, sticky, Stash::Nothing, false)?;
+                }
+                Err(error) if Closed::is_cause_of(&error) => return Ok(()),
+                Err(error) if Cancelled::is_cause_of(&error) => return Err(error),
+                Err(error) if is_passing(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Places a connection.
+    fn admit(
+        &self,
+        fd: OwnedFd,
+        hash: u64,
+        sticky: bool,
+        stash: Stash,
+        wants_handle: bool,
+    ) -> io::Result<Option<ConnectionHandle>> {
+        let inner = &*self.inner;
+        let crew = inner.crew()?;
+        if inner.is_closed.load(Ordering::Acquire) {
+            return Err(Closed::error());
+        }
+        let serving = inner.serving.load(Ordering::Relaxed);
+        let remotes = &crew.remotes[..serving.clamp(1, crew.remotes.len())];
+        let balance = Balance::of_number(inner.balance.load(Ordering::Relaxed));
+        let chosen = placement::choose(remotes, balance, &inner.turn, hash);
+        let remote = &remotes[chosen];
+        inner.tally.accepted.fetch_add(1, Ordering::Relaxed);
+        let shared = wants_handle.then(|| Shared::new(remote, Key(u64::MAX)));
+        remote.send(Command::Adopt(Adoption {
+            fd,
+            session: Served::new(&inner.handler),
+            stash,
+            shared: shared.clone(),
+            started: false,
+            sticky,
+            counted: Counted::new(remote),
+        }));
+        self.even_out(crew, chosen);
+        Ok(shared.map(|shared| ConnectionHandle { shared }))
+    }
+
+    /// Has a worker that has far more connections than another one give it some.
+    fn even_out(&self, crew: &Crew, _chosen: usize) {
+        let turn = self.inner.tally.accepted.load(Ordering::Relaxed);
+        if turn % placement::LOOK_EVERY == 0 {
+            placement::even_out(&crew.remotes);
+        }
+    }
+
+    /// Which worker gets a new connection; see [`Balance`]. May be called at any time.
+    #[doc(alias = "LoadBalance")]
+    #[doc(alias = "SetLoadBalance")]
+    pub fn set_balance(&self, balance: Balance) {
+        self.inner
+            .balance
+            .store(balance.to_number(), Ordering::Relaxed);
+    }
+
+    /// How many of the workers get new connections: all, unless this is called; one at
+    /// least. May be called at any time; connections that are idle move away from the
+    /// workers that serve no more.
+    #[doc(alias = "PollerNum")]
+    #[doc(alias = "SetNumLoops")]
+    pub fn set_workers(&self, workers: usize) {
+        self.inner.serving.store(workers.max(1), Ordering::Relaxed);
+        if let Some(crew) = self.inner.crew.get() {
+            let serving = workers.clamp(1, crew.remotes.len());
+            let (stay, leave) = crew.remotes.split_at(serving);
+            for (number, remote) in leave.iter().enumerate() {
+                let to = &stay[number % stay.len()];
+                remote.send(Command::Share(usize::MAX, Arc::clone(to)));
+            }
+        }
+    }
+
+    /// Has idle connections move from workers with many to workers with few, now. It
+    /// happens by itself while connections are accepted.
+    pub fn rebalance(&self) {
+        if let Some(crew) = self.inner.crew.get() {
+            let serving = self.inner.serving.load(Ordering::Relaxed);
+            let serving = serving.clamp(1, crew.remotes.len());
+            placement::even_out(&crew.remotes[..serving]);
+        }
+    }
+
+    /// Has the handler serve a connection that somebody else has: its `prepare` and
+    /// `connect` are called, and `request` for what was received already, and for what
+    /// comes.
+    ///
+    /// Does not wait. It is all the same which end of a connection it is; see also
+    /// [`connect`](Self::connect).
+    ///
+    /// # Errors
+    ///
+    /// As for [`serve`](Self::serve).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::{Read, Write};
+    ///
+    /// let (server, mut client) = UnixStream::pair()?;
+    /// let echo = EventLoop::new(|connection: &mut Connection| {
+    ///     let received = connection.reader().slice(connection.reader().len())?;
+    ///     connection.writer().append(received);
+    ///     Ok(Next::Again)
+    /// });
+    /// client.write_all(b"world")?;
+    /// let handle = echo.adopt(server, LinkBuffer::from(b"hello "))?;
+    /// let mut reply = [0; 11];
+    /// client.read_exact(&mut reply)?;
+    /// assert_eq!(&reply, b"hello world");
+    /// assert!(handle.is_active());
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[doc(alias = "SetOnRequest")]
+    #[doc(alias = "NewFDConnection")]
+    pub fn adopt(
+        &self,
+        stream: impl Into<Stream>,
+        received: LinkBuffer,
+    ) -> io::Result<ConnectionHandle> {
+        let stream = stream.into();
+        let stash = match received.is_empty() {
+            true => Stash::Nothing,
+            false => Stash::Many(Box::new(received)),
+        };
+        let handle = self.admit(stream.fd, 0, stream.sticky, stash, true)?;
+        Ok(handle.expect("it was asked for"))
+    }
+
+    /// Connects to a server, and has the handler serve the connection, as
+    /// [`adopt`](Self::adopt) does. The handle tells whether it still
+    /// [stands](ConnectionHandle::is_active), also while nobody reads.
+    ///
+    /// Waits as [`TcpStream::connect`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TcpStream::connect`] and of [`serve`](Self::serve).
+    #[doc(alias = "NewDialer")]
+    #[doc(alias = "DialConnection")]
+    #[doc(alias = "DialTCP")]
+    pub fn connect(&self, address: impl crate::net::ToSocketAddrs) -> io::Result<ConnectionHandle> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        self.adopt(stream, LinkBuffer::new())
+    }
+
+    /// Stops accepting, and ends the connections: those on which nothing was received
+    /// that is not answered at once, the others when it is. Those that are left at the
+    /// deadline are cut off, and their handlers' `disconnect` called.
+    ///
+    /// From the beginning on listeners refuse connections, and [`serve`](Self::serve)
+    /// returns. Parks the task, or blocks the thread. Called from a handler, it waits for
+    /// its own connection in vain.
+    #[doc(alias = "Shutdown")]
+    pub fn shutdown(&self, deadline: Instant) -> Shutdown {
+        let inner = &*self.inner;
+        inner.close();
+        let Some(crew) = inner.crew.get() else {
+            return Shutdown {
+                finished: 0,
+                cut_off: 0,
+            };
+        };
+        let before = inner.tally.live();
+        crew.tell(|| Command::Drain);
+        if inner.tally.wait_for_none(Time::at(deadline)) {
+            return Shutdown {
+                finished: before,
+                cut_off: 0,
+            };
+        }
+        let cut_off = inner.tally.live();
+        crew.tell(|| Command::CutOff);
+        Shutdown {
+            finished: before.saturating_sub(cut_off),
+            cut_off,
+        }
+    }
+
+    /// Figures. Taking them costs a few loads for each worker.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        let tally = &self.inner.tally;
+        let remotes = self.inner.crew.get().map_or(&[][..], |crew| &crew.remotes);
+        let connections = (remotes.iter()).map(|remote| remote.connections.load(Ordering::Relaxed));
+        Metrics {
+            connections: connections.collect(),
+            accepted: tally.accepted.load(Ordering::Relaxed),
+            stalled: tally.stalled.load(Ordering::Relaxed),
+            moved: tally.moved.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl<H> Inner<H> {
+    /// The workers, which are made to serve if they are not.
+    fn crew(&self) -> io::Result<&Crew> {
+        if let Some(crew) = self.crew.get() {
+            return Ok(crew);
+        }
+        let _alone = lock(&self.starting);
+        if let Some(crew) = self.crew.get() {
+            return Ok(crew);
+        }
+        let workers = Workers::current()?;
+        let remotes: Box<[_]> = (0..workers.len())
+            .map(|_| Remote::new(&self.options, &self.tally))
+            .collect();
+        let crew = Crew { remotes, workers };
+        for (worker, remote) in crew.remotes.iter().enumerate() {
+            Loop::install(&crew.workers, worker, Arc::clone(remote))?;
+        }
+        Ok(self.crew.get_or_init(|| crew))
+    }
+
+    fn close(&self) {
+        let listeners = {
+            let mut listeners = lock(&self.listeners);
+            self.is_closed.store(true, Ordering::Release);
+            std::mem::take(&mut *listeners)
+        };
+        for (_, listener) in listeners {
+            listener.close();
+        }
+    }
+}
+
+impl Crew {
+    fn tell(&self, command: impl Fn() -> Command) {
+        for remote in &self.remotes {
+            remote.send(command());
+        }
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        self.tell(|| Command::Leave);
+    }
+}
+
+/// Whether accepting may succeed the next time: the listener pauses by itself.
+fn is_passing(error: &io::Error) -> bool {
+    use crate::sys::socket::Errno;
+    let passing = [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOBUFS,
+        Errno::NOMEM,
+        Errno::PERM,
+        Errno::PROTO,
+    ];
+    (error.raw_os_error()).is_some_and(|raw| passing.iter().any(|it| it.raw_os_error() == raw))
+}
+
+impl<H: Handler> Clone for EventLoop<H> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<H: Handler> fmt::Debug for EventLoop<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventLoop")
+            .field("options", &self.inner.options)
+            .field("metrics", &self.metrics())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A connection of any kind, for [`EventLoop::adopt`].
+#[derive(Debug)]
+pub struct Stream {
+    fd: OwnedFd,
+    /// A short read proves nothing.
+    sticky: bool,
+}
+
+impl From<TcpStream> for Stream {
+    fn from(stream: TcpStream) -> Self {
+        Self {
+            fd: stream.into(),
+            sticky: false,
+        }
+    }
+}
+
+macro_rules! streams {
+    ($($Type:ty),*) => {$(
+        impl From<$Type> for Stream {
+            fn from(stream: $Type) -> Self {
+                Self {
+                    fd: stream.into(),
+                    sticky: true,
+                }
+            }
+        }
+    )*};
+}
+
+streams!(
+    UnixStream,
+    std::net::TcpStream,
+    std::os::unix::net::UnixStream,
+    OwnedFd
+);

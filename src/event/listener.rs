@@ -1,0 +1,96 @@
+//! What connections come from.
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::os::fd::OwnedFd;
+
+use crate::net::TcpListener;
+use crate::os::unix::net::UnixListener;
+
+/// A listener of any kind: ours or std's, TCP or Unix.
+///
+/// # Examples
+///
+/// ```
+/// use netpoll::event::Listener;
+///
+/// let ours = netpoll::net::TcpListener::bind("127.0.0.1:0")?;
+/// let of_std = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// let listeners: [Listener; 2] = [ours.into(), of_std.into()];
+/// # std::io::Result::Ok(())
+/// ```
+#[doc(alias = "CreateListener")]
+#[doc(alias = "ConvertListener")]
+pub struct Listener(Kind);
+
+enum Kind {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Listener {
+    /// A connection; a hash of where it comes from; whether a short read proves nothing.
+    pub(super) fn accept(&self) -> io::Result<(OwnedFd, u64, bool)> {
+        match &self.0 {
+            Kind::Tcp(listener) => {
+                let (stream, peer) = listener.accept()?;
+                // A peer that has gone again is found out when it is served.
+                let _ = stream.set_nodelay(true);
+                let mut hasher = DefaultHasher::new();
+                peer.ip().hash(&mut hasher);
+                Ok((stream.into(), hasher.finish(), false))
+            }
+            Kind::Unix(listener) => {
+                let (stream, peer) = listener.accept()?;
+                let mut hasher = DefaultHasher::new();
+                peer.as_pathname().hash(&mut hasher);
+                Ok((stream.into(), hasher.finish(), true))
+            }
+        }
+    }
+
+    pub(super) fn close(&self) {
+        match &self.0 {
+            Kind::Tcp(listener) => listener.close(),
+            Kind::Unix(listener) => listener.close(),
+        }
+    }
+}
+
+impl From<TcpListener> for Listener {
+    fn from(listener: TcpListener) -> Self {
+        Self(Kind::Tcp(listener))
+    }
+}
+
+impl From<UnixListener> for Listener {
+    fn from(listener: UnixListener) -> Self {
+        Self(Kind::Unix(listener))
+    }
+}
+
+impl From<std::net::TcpListener> for Listener {
+    /// In non-blocking mode, too, accepting waits.
+    fn from(listener: std::net::TcpListener) -> Self {
+        let _ = listener.set_nonblocking(false);
+        TcpListener::from(listener).into()
+    }
+}
+
+impl From<std::os::unix::net::UnixListener> for Listener {
+    /// In non-blocking mode, too, accepting waits.
+    fn from(listener: std::os::unix::net::UnixListener) -> Self {
+        let _ = listener.set_nonblocking(false);
+        UnixListener::from(listener).into()
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Tcp(listener) => listener.fmt(f),
+            Kind::Unix(listener) => listener.fmt(f),
+        }
+    }
+}

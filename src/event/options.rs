@@ -1,0 +1,164 @@
+//! How connections of an event loop are treated.
+
+use std::time::Duration;
+
+/// How an [`EventLoop`](super::EventLoop) treats its connections.
+///
+/// # Examples
+///
+/// ```
+/// use netpoll::event::Options;
+/// use std::time::Duration;
+///
+/// let options = Options::new()
+///     .idle_timeout(Duration::from_secs(60))
+///     .frame_limit(1 << 20);
+/// # drop(options);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub(super) read_timeout: Option<Duration>,
+    pub(super) write_timeout: Option<Duration>,
+    pub(super) idle_timeout: Option<Duration>,
+    pub(super) close_timeout: Duration,
+    pub(super) input_mark: usize,
+    pub(super) frame_limit: usize,
+    pub(super) high_mark: usize,
+    pub(super) low_mark: usize,
+    pub(super) most_parked: usize,
+    pub(super) phase_bytes: usize,
+    pub(super) phase_time: Duration,
+    pub(super) stack_size: Option<usize>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            read_timeout: None,
+            write_timeout: None,
+            idle_timeout: None,
+            close_timeout: Duration::from_secs(5),
+            input_mark: 64 << 10,
+            frame_limit: 16 << 20,
+            high_mark: 256 << 10,
+            low_mark: 64 << 10,
+            most_parked: 1024,
+            phase_bytes: 64 << 10,
+            phase_time: Duration::from_micros(500),
+            stack_size: None,
+        }
+    }
+}
+
+impl Options {
+    /// The usual ones, which each method below names.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How long a peer may take to complete what it has begun to send: a frame of which
+    /// a part is there, see [`Next::Need`](super::Next::Need), and what a handler waits
+    /// for that reads more. Then the connection is closed with `TimedOut`. No limit
+    /// unless this is called.
+    #[doc(alias = "WithReadTimeout")]
+    #[doc(alias = "SetReadTimeout")]
+    #[must_use]
+    pub fn read_timeout(mut self, timeout: Duration) -> Self {
+        self.read_timeout = Some(timeout);
+        self
+    }
+
+    /// How long a peer may take none of what waits to be sent to it. Then the connection
+    /// is closed with `TimedOut`. No limit unless this is called.
+    #[doc(alias = "WithWriteTimeout")]
+    #[doc(alias = "SetWriteTimeout")]
+    #[must_use]
+    pub fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.write_timeout = Some(timeout);
+        self
+    }
+
+    /// How long nothing may happen on a connection: nothing received, nothing sent, no
+    /// handler that runs. Then it is closed with `TimedOut`. No limit unless this is
+    /// called.
+    ///
+    /// (In CloudWeGo's netpoll the option of this name sets TCP keep-alive.)
+    #[doc(alias = "WithIdleTimeout")]
+    #[doc(alias = "SetIdleTimeout")]
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = Some(timeout);
+        self
+    }
+
+    /// How long a connection that was closed may take to send what was written before: 5
+    /// seconds. The rest is then lost.
+    #[must_use]
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.close_timeout = timeout;
+        self
+    }
+
+    /// How much may be received that the handler has not consumed, in bytes: 64 KiB.
+    /// Above that nothing more is received. A handler that
+    /// [needs](super::Next::Need) more than this gets more, up to the
+    /// [`frame_limit`](Self::frame_limit).
+    #[must_use]
+    pub fn input_mark(mut self, bytes: usize) -> Self {
+        self.input_mark = bytes;
+        self
+    }
+
+    /// The most that a handler may need at once, in bytes: 16 MiB. A connection of which
+    /// more is needed is closed, with `InvalidData`.
+    #[must_use]
+    pub fn frame_limit(mut self, bytes: usize) -> Self {
+        self.frame_limit = bytes.min(u32::MAX as usize - 1);
+        self
+    }
+
+    /// How much may wait to be sent to a peer, in bytes: more than `high`, 256 KiB, and
+    /// nothing more is received from it, and who writes waits, until it is `low`, 64 KiB,
+    /// or less.
+    ///
+    /// # Panics
+    ///
+    /// If `low` is more than `high`.
+    #[must_use]
+    pub fn output_marks(mut self, high: usize, low: usize) -> Self {
+        assert!(low <= high, "the low mark is above the high one");
+        (self.high_mark, self.low_mark) = (high, low);
+        self
+    }
+
+    /// How many handlers may be parked at once on each worker: 1024. Each of them has a
+    /// stack. When there are so many, the worker receives no more until one goes on.
+    ///
+    /// # Panics
+    ///
+    /// If `most` is zero.
+    #[must_use]
+    pub fn most_parked(mut self, most: usize) -> Self {
+        assert!(most > 0, "a handler that parks counts");
+        self.most_parked = most;
+        self
+    }
+
+    /// What one phase of a worker is made of, see the [module](super): so many bytes of
+    /// input, 64 KiB, and replies are sent after so long, 500 microseconds, at the next
+    /// handler's end.
+    #[must_use]
+    pub fn phase(mut self, bytes: usize, time: Duration) -> Self {
+        (self.phase_bytes, self.phase_time) = (bytes.max(1), time);
+        self
+    }
+
+    /// How large the stacks are that handlers run on; see
+    /// [`thread::Builder::stack_size`](crate::thread::Builder::stack_size).
+    #[must_use]
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+}

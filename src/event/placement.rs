@@ -1,0 +1,117 @@
+//! Which worker gets a connection.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::remote::{Command, Remote};
+
+/// Which worker gets a new connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[doc(alias = "LoadBalance")]
+#[non_exhaustive]
+pub enum Balance {
+    /// One after the other.
+    RoundRobin,
+    /// Any.
+    Random,
+    /// The one with the fewest connections.
+    LeastConnections,
+    /// Of two, the one with fewer connections.
+    #[default]
+    LessLoadedOfTwo,
+    /// Always the same for the same address of a peer.
+    SourceHash,
+}
+
+const ALL: [Balance; 5] = [
+    Balance::RoundRobin,
+    Balance::Random,
+    Balance::LeastConnections,
+    Balance::LessLoadedOfTwo,
+    Balance::SourceHash,
+];
+
+impl Balance {
+    pub(super) fn to_number(self) -> u8 {
+        self as u8
+    }
+
+    pub(super) fn of_number(number: u8) -> Self {
+        ALL.get(usize::from(number)).copied().unwrap_or_default()
+    }
+}
+
+/// After so many connections the workers are compared.
+pub(super) const LOOK_EVERY: u64 = 64;
+
+/// A worker with so many more connections than another gives it some.
+const UNEVEN: usize = 16;
+
+fn load(remote: &Arc<Remote>) -> usize {
+    remote.connections.load(Ordering::Relaxed)
+}
+
+/// The worker for the next connection.
+pub(super) fn choose(
+    remotes: &[Arc<Remote>],
+    balance: Balance,
+    turn: &AtomicUsize,
+    hash: u64,
+) -> usize {
+    let count = remotes.len();
+    if count == 1 {
+        return 0;
+    }
+    let turn = turn.fetch_add(1, Ordering::Relaxed);
+    let random = scatter(turn as u64);
+    match balance {
+        Balance::RoundRobin => turn % count,
+        Balance::Random => random as usize % count,
+        Balance::LeastConnections => (0..count)
+            .min_by_key(|at| load(&remotes[*at]))
+            .expect("there are workers"),
+        Balance::LessLoadedOfTwo => {
+            let first = random as usize % count;
+            let second = (first + 1 + (random >> 32) as usize % (count - 1)) % count;
+            if load(&remotes[second]) < load(&remotes[first]) {
+                second
+            } else {
+                first
+            }
+        }
+        Balance::SourceHash => hash as usize % count,
+    }
+}
+
+/// A number that looks random, from one that counts. (SplitMix64.)
+fn scatter(count: u64) -> u64 {
+    let mut x = count.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// Has the worker with the most connections give some to the one with the fewest.
+pub(super) fn even_out(remotes: &[Arc<Remote>]) {
+    let most = remotes.iter().max_by_key(|remote| load(remote));
+    let fewest = remotes.iter().min_by_key(|remote| load(remote));
+    let (Some(most), Some(fewest)) = (most, fewest) else {
+        return;
+    };
+    let difference = load(most).saturating_sub(load(fewest));
+    if difference >= UNEVEN {
+        most.send(Command::Share(difference / 2, Arc::clone(fewest)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_balance_comes_back_from_its_number() {
+        for balance in ALL {
+            assert_eq!(Balance::of_number(balance.to_number()), balance);
+        }
+    }
+}

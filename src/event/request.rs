@@ -1,0 +1,415 @@
+//! Running the handlers of one connection.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::Next;
+use super::connection::Connection;
+use super::looper::Loop;
+use super::session::Session;
+use super::slot::{Callback, Key, flag};
+use super::state::{KEPT, Part};
+use crate::sched;
+use crate::sys::epoll::Flags;
+use crate::task::Time;
+
+/// So often in a row a handler runs for one connection. Then the others have their turn.
+const RUNS: usize = 32;
+
+/// What is to be called.
+enum Call {
+    Start,
+    Request,
+    Operate(Flags),
+    End(Vec<Callback>),
+}
+
+/// How a call ended.
+enum Verdict {
+    Goes(u32),
+    /// Again, at once, after the others.
+    Again,
+    Closes(Option<io::Error>),
+}
+
+impl Loop {
+    /// Does what there is to do for one connection.
+    #[inline]
+    pub(super) fn handle(&self, part: Part, connection: &mut Connection) {
+        let Some((call, session)) = self.begin(part, connection) else {
+            return;
+        };
+        self.call(part.key, call, session, connection);
+    }
+
+    fn call(
+        &self,
+        key: Key,
+        call: Call,
+        mut session: Box<dyn Session>,
+        connection: &mut Connection,
+    ) {
+        let is_driver = self.driver() == connection.driver();
+        let is_end = matches!(call, Call::End(_));
+        let verdict = match call {
+            Call::Request => self.request(&mut *session, connection),
+            Call::Start => match guarded(|| session.start(connection)) {
+                Ok(()) => Verdict::Goes(0),
+                Err(error) => Verdict::Closes(error),
+            },
+            Call::Operate(flags) => match guarded(|| session.operate(flags)) {
+                Ok(()) if flags.intersects(Flags::HUP | Flags::ERR) => Verdict::Closes(None),
+                Ok(()) => Verdict::Goes(0),
+                Err(error) => Verdict::Closes(error),
+            },
+            Call::End(callbacks) => {
+                let _ = guarded(|| {
+                    session.disconnect(connection);
+                    Ok(())
+                });
+                for callback in callbacks.into_iter().rev() {
+                    let _ = guarded(|| {
+                        callback();
+                        Ok(())
+                    });
+                }
+                Verdict::Goes(0)
+            }
+        };
+        let has_parked = is_driver && self.driver() != connection.driver();
+        if is_end {
+            // Its context is gone; what is left of it are references.
+            drop(session);
+            self.finish_end(key, connection);
+        } else {
+            self.finish(key, verdict, session, connection);
+        }
+        if has_parked {
+            // The driver may be busy for long.
+            self.state.borrow_mut().send_all();
+            self.came_back();
+            if self.is_stopping() {
+                self.handle(Part { key, len: 0 }, connection);
+            }
+        }
+    }
+
+    /// Takes what is to be called out of the connection's place, and fills the working
+    /// set.
+    #[inline]
+    fn begin(&self, part: Part, connection: &mut Connection) -> Option<(Call, Box<dyn Session>)> {
+        let Part { key, len } = part;
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        let now = state.now;
+        if state.slot(key).is_none() {
+            skip(&mut state.arena, len);
+            return None;
+        }
+        let is_stopping = self.is_stopping();
+        let slot = state.slot(key)?;
+        if slot.has(flag::CLOSING | flag::ENDED | flag::BUSY) {
+            let is_busy = slot.has(flag::BUSY);
+            if is_busy && !slot.has(flag::CLOSING) {
+                // It came while the handler was parked.
+                slot.set(flag::AGAIN);
+                let mut stash = std::mem::take(&mut slot.extra().stash);
+                stash.add(&mut state.arena, len);
+                let slot = state.slot(key)?;
+                slot.extra().stash = stash;
+                return None;
+            }
+            skip(&mut state.arena, len);
+            if is_busy {
+                return None;
+            }
+            let slot = state.slot(key)?;
+            if slot.has(flag::ENDED) {
+                self.may_free(state, key, is_stopping);
+                return None;
+            }
+            return self.begin_end(state, key, connection);
+        }
+        connection.enter(key);
+        if slot.has(flag::OPERATOR) {
+            let flags = Flags::from_bits(std::mem::take(&mut slot.need));
+            if flags.is_empty() {
+                return None;
+            }
+            slot.set(flag::BUSY);
+            return Some((Call::Operate(flags), slot.session.take()?));
+        }
+        if !slot.has(flag::STARTED) {
+            slot.set(flag::STARTED | flag::BUSY | flag::AGAIN);
+            if len > 0 {
+                let mut stash = std::mem::take(&mut slot.extra().stash);
+                stash.add(&mut state.arena, len);
+                state.slot(key)?.extra().stash = stash;
+            }
+            return Some((Call::Start, state.slot(key)?.session.take()?));
+        }
+        let (need, flags) = (slot.need as usize, slot.flags);
+        let stashed = slot.stashed();
+        let there = stashed + len;
+        let is_finished = flags & flag::FINISHED != 0;
+        if there == 0 {
+            if is_finished || (flags & flag::LEAVING != 0 && flags & flag::READABLE == 0) {
+                return self.begin_end(state, key, connection);
+            }
+            return None;
+        }
+        if flags & flag::OVER != 0 && !is_finished || there < need && !is_finished {
+            if len > 0 {
+                let mut stash = std::mem::take(&mut slot.extra().stash);
+                stash.add(&mut state.arena, len);
+                let slot = state.slot(key)?;
+                let extra = slot.extra();
+                extra.stash = stash;
+                extra.begun_at.get_or_insert(now);
+                state.arm(key);
+                if state.slot(key)?.has(flag::READABLE) {
+                    state.queue(key);
+                }
+            }
+            return None;
+        }
+        slot.set(flag::BUSY);
+        slot.clear(flag::AGAIN);
+        let session = slot.session.take()?;
+        if stashed > 0 {
+            let mut stash = std::mem::take(&mut slot.extra().stash);
+            stash.move_to(&mut connection.input);
+        }
+        state.arena.give(len, &mut connection.input);
+        connection.was_given(there);
+        Some((Call::Request, session))
+    }
+
+    /// The handler's last call.
+    #[cold]
+    fn begin_end(
+        &self,
+        state: &mut super::state::State,
+        key: Key,
+        connection: &mut Connection,
+    ) -> Option<(Call, Box<dyn Session>)> {
+        connection.enter(key);
+        let slot = state.slot(key)?;
+        let session = slot.session.take()?;
+        slot.set(flag::CLOSING | flag::BUSY);
+        let mut callbacks = Vec::new();
+        if let Some(extra) = &mut slot.extra {
+            callbacks = std::mem::take(&mut extra.callbacks);
+            connection.error = extra.error.take();
+            if let Some(shared) = &extra.shared {
+                shared.end();
+            }
+        }
+        Some((Call::End(callbacks), session))
+    }
+
+    /// Runs the handler as long as it consumes something.
+    fn request(&self, session: &mut dyn Session, connection: &mut Connection) -> Verdict {
+        for _ in 0..RUNS {
+            let before = connection.consumed();
+            let next = match guarded(|| session.request(connection)) {
+                Ok(next) => next,
+                Err(error) => return Verdict::Closes(error),
+            };
+            let left = connection.input.len();
+            let has_consumed = connection.consumed() > before;
+            connection.input.release();
+            match next {
+                Next::Close => return Verdict::Closes(None),
+                Next::Again if left == 0 => return Verdict::Goes(0),
+                Next::Need(n) if n > left => match u32::try_from(n) {
+                    Ok(need) => return Verdict::Goes(need),
+                    Err(_) => return Verdict::Closes(Some(too_long(n))),
+                },
+                Next::Again | Next::Need(_) if has_consumed => {}
+                // It has seen all of this, and wants none of it.
+                Next::Again | Next::Need(_) => {
+                    self.count_stalled(connection.key());
+                    return Verdict::Goes(left as u32 + 1);
+                }
+            }
+            if connection.is_closing() {
+                return Verdict::Closes(None);
+            }
+        }
+        Verdict::Again
+    }
+
+    fn count_stalled(&self, key: Key) {
+        let mut state = self.state.borrow_mut();
+        if let Some(counted) = state.slot(key).and_then(|slot| slot.counted.as_ref()) {
+            let tally = &counted.remote().tally;
+            tally.stalled.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Puts the connection back to its place, and sees what is next.
+    #[inline]
+    fn finish(
+        &self,
+        key: Key,
+        verdict: Verdict,
+        session: Box<dyn Session>,
+        connection: &mut Connection,
+    ) {
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        state.put(key, &mut connection.output);
+        let now = state.now;
+        let Some(slot) = state.slot(key) else {
+            // It was cut off meanwhile, which does not happen while it is busy.
+            debug_assert!(false, "a connection's place was freed under its handler");
+            return;
+        };
+        slot.session = Some(session);
+        slot.clear(flag::BUSY);
+        if slot.has(flag::OPERATOR) {
+            // What has happened meanwhile.
+            if slot.need != 0 {
+                slot.set(flag::AGAIN);
+            }
+        } else {
+            slot.need = 0;
+        }
+        let left = connection.input.len();
+        let mut limit = None;
+        match verdict {
+            Verdict::Goes(need) => {
+                if need > 0 {
+                    slot.need = need;
+                    let counted = slot.counted.as_ref().expect("it counts while it is there");
+                    let most = counted.remote().options.frame_limit;
+                    limit = (need as usize > most).then_some(need as usize);
+                    if slot.has(flag::FINISHED) {
+                        // It will not come.
+                        slot.set(flag::CLOSING);
+                    }
+                }
+            }
+            Verdict::Again => slot.set(flag::AGAIN),
+            Verdict::Closes(error) => {
+                slot.set(flag::CLOSING);
+                if let Some(error) = error {
+                    slot.extra().error.get_or_insert(error);
+                }
+            }
+        }
+        if let Some(need) = limit {
+            slot.set(flag::CLOSING);
+            slot.extra().error.get_or_insert_with(|| too_long(need));
+        }
+        let is_closing = slot.has(flag::CLOSING);
+        if left > 0 && !is_closing {
+            // What came while it was parked is behind this.
+            let later = slot.extra.as_mut().map(|extra| &mut extra.stash);
+            if let Some(later) = later.filter(|later| later.len() > 0) {
+                later.move_to(&mut connection.input);
+            }
+            let all = connection.input.len();
+            let extra = slot.extra();
+            extra.stash.add(&mut connection.input, all);
+            extra.begun_at = Some(now);
+            state.arm(key);
+        } else if let Some(extra) = &mut slot.extra {
+            extra.begun_at = None;
+            slot.slim();
+        }
+        connection.input.recycle(KEPT);
+        connection.leave();
+        let Some(slot) = state.slot(key) else {
+            return;
+        };
+        if slot.has(flag::LEAVING) {
+            // What has come meanwhile is received before it counts as idle.
+            slot.set(flag::READABLE);
+        }
+        if slot.has(flag::AGAIN | flag::READABLE | flag::CLOSING | flag::FINISHED | flag::LEAVING) {
+            slot.clear(flag::AGAIN);
+            state.queue(key);
+        }
+    }
+
+    /// The handler has been called for the last time.
+    #[cold]
+    fn finish_end(&self, key: Key, connection: &mut Connection) {
+        let error = connection.error.take();
+        connection.input.recycle(KEPT);
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        state.put(key, &mut connection.output);
+        state.send_all();
+        connection.leave();
+        let now = Time::now();
+        if let Some(slot) = state.slot(key) {
+            slot.clear(flag::BUSY);
+            slot.set(flag::ENDED);
+            let counted = slot.counted.as_ref().expect("it counts while it is there");
+            let options = Arc::clone(&counted.remote().options);
+            slot.extra().close_at = Some(now.after(options.close_timeout));
+            slot.extra().stash = Default::default();
+            state.arm(key);
+            self.may_free(state, key, self.is_stopping());
+        }
+        drop(error);
+    }
+
+    /// Frees a connection's place, if all has been sent, or never will be.
+    fn may_free(&self, state: &mut super::state::State, key: Key, at_once: bool) {
+        let now = state.now;
+        let Some(slot) = state.slot(key) else {
+            return;
+        };
+        let close_at = slot.extra.as_ref().and_then(|extra| extra.close_at);
+        let is_late = close_at.is_some_and(|at| at <= now);
+        if at_once || is_late || slot.unsent() == 0 || slot.has(flag::BROKEN) {
+            // Nothing of a user's is in there any more: the handler has had its context.
+            drop(state.free(key));
+        }
+    }
+}
+
+fn skip(arena: &mut crate::buf::LinkBuffer, len: usize) {
+    let there = arena.try_skip(len);
+    debug_assert!(there.is_some());
+}
+
+fn too_long(need: usize) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("{need} bytes are needed at once, which is more than the limit"),
+    )
+}
+
+/// Calls what is a user's. The error is `None` if it panicked.
+#[inline]
+fn guarded<T>(call: impl FnOnce() -> io::Result<T>) -> Result<T, Option<io::Error>> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(Some(error)),
+        Err(payload) => {
+            sched::task_panicked(&*payload);
+            // Its destructor may panic, too.
+            let _ = catch_unwind(AssertUnwindSafe(move || drop(payload)));
+            Err(Some(io::Error::other(Panicked)))
+        }
+    }
+}
+
+/// The cause of the error that a connection ends with whose handler has panicked.
+#[derive(Debug)]
+struct Panicked;
+
+impl std::fmt::Display for Panicked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the handler panicked")
+    }
+}
+
+impl std::error::Error for Panicked {}

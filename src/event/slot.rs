@@ -1,0 +1,277 @@
+//! What a loop keeps of a connection.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::handle::Shared;
+use super::remote::Counted;
+use super::session::Session;
+use crate::buf::LinkBuffer;
+use crate::task::{Time, Waker};
+
+/// Names a connection of a loop, also when its place belongs to another one.
+///
+/// ```text
+///  63   62                    32 31                 0
+/// +---+-------------------------+--------------------+
+/// | 0 |       generation        |       index        |
+/// +---+-------------------------+--------------------+
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key(pub(super) u64);
+
+/// Generations are smaller than this: the uppermost bit of a key is the poller's, and
+/// the largest key its bell's.
+const GENERATIONS: u32 = (1 << 31) - 1;
+
+impl Key {
+    pub(super) fn index(self) -> usize {
+        self.0 as u32 as usize
+    }
+
+    pub(super) fn generation(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
+
+/// What is so of a connection.
+pub(super) mod flag {
+    /// A handler runs, or is parked.
+    pub(crate) const BUSY: u32 = 1;
+    /// There may be something to receive.
+    pub(crate) const READABLE: u32 = 1 << 1;
+    /// A short read does not prove that there is nothing.
+    pub(crate) const STICKY: u32 = 1 << 2;
+    /// It is on the list of those that something is to be done for.
+    pub(crate) const QUEUED: u32 = 1 << 3;
+    /// The peer has sent all it will.
+    pub(crate) const FINISHED: u32 = 1 << 4;
+    /// No handler will run any more but the one of the end.
+    pub(crate) const CLOSING: u32 = 1 << 5;
+    /// Nothing is received because somebody wants that.
+    pub(crate) const PAUSED: u32 = 1 << 6;
+    /// The socket did not take all that was to be sent.
+    pub(crate) const FULL: u32 = 1 << 7;
+    /// More waits to be sent than the high mark, and not less than the low one since.
+    pub(crate) const OVER: u32 = 1 << 8;
+    /// The handlers are done; the rest is being sent.
+    pub(crate) const ENDED: u32 = 1 << 9;
+    /// It ends as soon as what was received is answered.
+    pub(crate) const LEAVING: u32 = 1 << 10;
+    /// Nothing can be sent any more.
+    pub(crate) const BROKEN: u32 = 1 << 11;
+    /// It was prepared.
+    pub(crate) const STARTED: u32 = 1 << 12;
+    /// Something came while a handler was parked, or it shall run again.
+    pub(crate) const AGAIN: u32 = 1 << 13;
+    /// It has a context that must not be called: it was given away.
+    pub(crate) const GONE: u32 = 1 << 14;
+    /// It is no connection, but somebody's descriptor. What has happened to it is where
+    /// connections have what they need.
+    pub(crate) const OPERATOR: u32 = 1 << 15;
+    /// With any of these, nothing is received.
+    pub(crate) const NOT_NOW: u32 = BUSY | FINISHED | CLOSING | PAUSED | OVER | ENDED | OPERATOR;
+}
+
+/// A place for a connection. It is small, because there are many that do nothing.
+pub(super) struct Slot {
+    pub(super) generation: u32,
+    pub(super) flags: u32,
+    /// How many bytes the handler wants to see; zero for any.
+    pub(super) need: u32,
+    /// Operators have theirs elsewhere.
+    pub(super) fd: Option<OwnedFd>,
+    /// There is none while it runs.
+    pub(super) session: Option<Box<dyn Session>>,
+    pub(super) extra: Option<Box<Extra>>,
+    /// When something last happened.
+    pub(super) active_at: Time,
+    /// The earliest entry among the timers.
+    pub(super) timer: Time,
+    /// There is one while the place is taken.
+    pub(super) counted: Option<Counted>,
+}
+
+impl Slot {
+    pub(super) const fn empty() -> Self {
+        Self {
+            generation: 0,
+            flags: 0,
+            need: 0,
+            fd: None,
+            session: None,
+            extra: None,
+            active_at: Time::NEVER,
+            timer: Time::NEVER,
+            counted: None,
+        }
+    }
+
+    /// Who takes the place next has another key.
+    pub(super) fn next_generation(&mut self) {
+        self.generation = (self.generation + 1) % GENERATIONS;
+    }
+
+    #[inline]
+    pub(super) fn has(&self, flags: u32) -> bool {
+        self.flags & flags != 0
+    }
+
+    #[inline]
+    pub(super) fn set(&mut self, flags: u32) {
+        self.flags |= flags;
+    }
+
+    #[inline]
+    pub(super) fn clear(&mut self, flags: u32) {
+        self.flags &= !flags;
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_ref().expect("it is open").as_fd()
+    }
+
+    pub(super) fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
+    }
+
+    /// How much was received and not consumed.
+    pub(super) fn stashed(&self) -> usize {
+        self.extra.as_ref().map_or(0, |extra| extra.stash.len())
+    }
+
+    /// How much waits to be sent.
+    pub(super) fn unsent(&self) -> usize {
+        self.extra.as_ref().map_or(0, |extra| extra.unsent())
+    }
+
+    /// Gives memory back that an idle connection does not need.
+    pub(super) fn slim(&mut self) {
+        self.extra.take_if(|extra| extra.is_empty());
+    }
+}
+
+/// What only some connections have.
+#[derive(Default)]
+pub(super) struct Extra {
+    pub(super) stash: Stash,
+    /// Since when a frame is incomplete.
+    pub(super) begun_at: Option<Time>,
+    /// What the socket did not take.
+    pub(super) output: Option<Box<LinkBuffer>>,
+    /// Since when it has taken nothing.
+    pub(super) full_at: Option<Time>,
+    pub(super) shared: Option<Arc<Shared>>,
+    /// The handler that waits for something to read.
+    pub(super) reader: Option<Waker>,
+    /// The handler that waits for less to send.
+    pub(super) writer: Option<Waker>,
+    pub(super) error: Option<io::Error>,
+    /// Called at the end, the last one first.
+    pub(super) callbacks: Vec<Callback>,
+    /// When the rest is given up.
+    pub(super) close_at: Option<Time>,
+    /// Those of this connection, if it has others than its event loop.
+    pub(super) timeouts: Option<Box<Timeouts>>,
+}
+
+pub(super) type Callback = Box<dyn FnOnce() + Send>;
+
+/// How long what may take.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Timeouts {
+    pub(super) read: Option<Duration>,
+    pub(super) write: Option<Duration>,
+    pub(super) idle: Option<Duration>,
+}
+
+impl Extra {
+    pub(super) fn unsent(&self) -> usize {
+        self.output.as_ref().map_or(0, |output| output.len())
+    }
+
+    /// Whether nothing is here that belongs to this worker.
+    pub(super) fn may_move(&self) -> bool {
+        self.callbacks.is_empty() && self.timeouts.is_none() && self.error.is_none()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.stash.len() == 0
+            && self.output.is_none()
+            && self.shared.is_none()
+            && self.reader.is_none()
+            && self.writer.is_none()
+            && self.error.is_none()
+            && self.callbacks.is_empty()
+            && self.close_at.is_none()
+            && self.timeouts.is_none()
+    }
+}
+
+/// What was received and not consumed. A few bytes, which many connections may have at
+/// once, take no more than they are.
+#[derive(Default)]
+pub(super) enum Stash {
+    #[default]
+    Nothing,
+    Few(Box<[u8]>),
+    Many(Box<LinkBuffer>),
+}
+
+/// So many are few.
+const FEW: usize = 512;
+
+impl Stash {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Few(bytes) => bytes.len(),
+            Self::Many(buffer) => buffer.len(),
+        }
+    }
+
+    /// Adds the next `n` bytes of a buffer, as a copy.
+    pub(super) fn add(&mut self, from: &mut LinkBuffer, n: usize) {
+        if n == 0 {
+            return;
+        }
+        let before = self.len();
+        if before + n <= FEW {
+            let mut bytes = Vec::with_capacity(before + n);
+            if let Self::Few(old) = self {
+                bytes.extend_from_slice(old);
+            }
+            bytes.extend_from_slice(from.try_next(n).unwrap_or_default());
+            *self = Self::Few(bytes.into());
+            return;
+        }
+        let mut buffer = match std::mem::take(self) {
+            Self::Many(buffer) => buffer,
+            Self::Few(bytes) => Box::new(LinkBuffer::from(&*bytes)),
+            Self::Nothing => Box::default(),
+        };
+        from.copy(n, &mut buffer);
+        *self = Self::Many(buffer);
+    }
+
+    /// Moves all of it to the end of a buffer.
+    pub(super) fn move_to(&mut self, to: &mut LinkBuffer) {
+        self.append_to(to);
+        to.flush();
+    }
+
+    /// The same where slices of the buffer may be alive, and nothing waits to be flushed.
+    pub(super) fn append_to(&mut self, to: &LinkBuffer) {
+        match std::mem::take(self) {
+            Self::Nothing => {}
+            Self::Few(bytes) => {
+                to.append_flushed(LinkBuffer::from(&*bytes));
+            }
+            Self::Many(buffer) => {
+                to.append_flushed(*buffer);
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What others do with a connection.
+
+use std::io::{Read, Write};
+use std::sync::{Arc, Mutex, mpsc};
+
+use netpoll::event::{Connection, ConnectionHandle, Next};
+use netpoll::io::Closed;
+use netpoll::thread;
+
+use crate::common::{on_workers, until};
+use crate::support::{Server, echo, rest, round_trip};
+
+/// A server that hands out handles of those that say something.
+fn server() -> (
+    Server<impl netpoll::event::Handler>,
+    mpsc::Receiver<ConnectionHandle>,
+) {
+    let (send, receive) = mpsc::channel();
+    let send = Mutex::new(send);
+    let server = Server::new(move |connection: &mut Connection| {
+        send.lock().unwrap().send(connection.handle()).unwrap();
+        echo(connection)
+    });
+    (server, receive)
+}
+
+#[test]
+fn others_write_whole_pieces_from_tasks_and_threads() {
+    on_workers(|| {
+        let (server, handles) = server();
+        let client = server.connect();
+        assert_eq!(round_trip(&client, b"hello"), b"hello");
+        let handle = handles.try_recv().unwrap();
+        let tasks: Vec<_> = (b'a'..=b'd')
+            .map(|letter| {
+                let handle = handle.clone();
+                thread::spawn(move || {
+                    for _ in 0..50 {
+                        handle.write(vec![letter; 700]).unwrap();
+                    }
+                })
+            })
+            .collect();
+        let other = handle.clone();
+        let thread = std::thread::spawn(move || {
+            for _ in 0..50 {
+                other.write(vec![b'e'; 700]).unwrap();
+            }
+        });
+        let mut came = vec![0; 5 * 50 * 700];
+        (&client).read_exact(&mut came).unwrap();
+        for task in tasks {
+            task.join().unwrap();
+        }
+        thread.join().unwrap();
+        let whole = |piece: &[u8]| piece.iter().all(|byte| *byte == piece[0]);
+        assert!(came.chunks(700).all(whole), "pieces are mixed");
+        for letter in b'a'..=b'e' {
+            let count = came.iter().filter(|byte| **byte == letter).count();
+            assert_eq!(count, 50 * 700);
+        }
+        until("all is sent", || handle.unsent() == 0);
+    });
+}
+
+#[test]
+fn closing_by_a_handle_sends_first_and_writing_fails_afterwards() {
+    on_workers(|| {
+        let (server, handles) = server();
+        let client = server.connect();
+        assert_eq!(round_trip(&client, b"hello"), b"hello");
+        let handle = handles.try_recv().unwrap();
+        assert!(handle.is_active());
+        handle.write(vec![b'x'; 1_000_000]).unwrap();
+        handle.close();
+        let error = handle.write("too late").unwrap_err();
+        assert!(Closed::is_cause_of(&error));
+        assert_eq!(rest(&client).len(), 1_000_000);
+        until("it is not active", || !handle.is_active());
+    });
+}
+
+#[test]
+fn a_handle_tells_when_the_peer_has_gone() {
+    on_workers(|| {
+        let (server, handles) = server();
+        let client = server.connect();
+        assert_eq!(round_trip(&client, b"hello"), b"hello");
+        let handle = handles.try_recv().unwrap();
+        drop(client);
+        until("it is noticed", || !handle.is_active());
+        assert!(Closed::is_cause_of(&handle.write("x").unwrap_err()));
+    });
+}
+
+#[test]
+fn a_connection_that_is_paused_is_not_read_until_it_is_resumed() {
+    on_workers(|| {
+        let (server, handles) = server();
+        let client = server.connect();
+        assert_eq!(round_trip(&client, b"hello"), b"hello");
+        let handle = handles.try_recv().unwrap();
+        handle.pause();
+        // Behind the pause, and before its answer comes, it is paused.
+        handle.write("!").unwrap();
+        let mut byte = [0];
+        (&client).read_exact(&mut byte).unwrap();
+        (&client).write_all(b"anybody?").unwrap();
+        thread::sleep(std::time::Duration::from_millis(20));
+        assert!(handles.try_recv().is_err(), "it was handled");
+        handle.resume();
+        let mut reply = [0; 8];
+        (&client).read_exact(&mut reply).unwrap();
+        assert_eq!(&reply, b"anybody?");
+    });
+}
+
+/// One handler closes the connections of the others, which have input in the same turn.
+#[test]
+fn pain_09_a_connection_closed_by_another_handler_within_the_turn() {
+    on_workers(|| {
+        let handles = Arc::new(Mutex::new(Vec::<ConnectionHandle>::new()));
+        let all = Arc::clone(&handles);
+        let server = Server::new(move |connection: &mut Connection| {
+            if connection.reader().try_peek(5) == Some(b"close") {
+                for handle in all.lock().unwrap().iter() {
+                    handle.close();
+                    assert!(handle.write("x").is_err());
+                }
+                return Ok(Next::Close);
+            }
+            all.lock().unwrap().push(connection.handle());
+            echo(connection)
+        });
+        for _ in 0..10 {
+            let clients: Vec<_> = (0..20).map(|_| server.connect()).collect();
+            for client in &clients {
+                assert_eq!(round_trip(client, b"hello"), b"hello");
+            }
+            let mut closer = server.connect();
+            for mut client in &clients[..10] {
+                client.write_all(b"before").unwrap();
+            }
+            closer.write_all(b"close").unwrap();
+            for mut client in &clients[10..] {
+                let _ = client.write_all(b"after");
+            }
+            for mut client in clients {
+                // Some have had an answer; all of them end.
+                let mut answer = Vec::new();
+                let _ = client.read_to_end(&mut answer);
+                assert!(answer.len() <= 6);
+            }
+            handles.lock().unwrap().clear();
+        }
+        until("all are gone", || {
+            server
+                .event_loop
+                .metrics()
+                .connections
+                .iter()
+                .sum::<usize>()
+                == 0
+        });
+    });
+}

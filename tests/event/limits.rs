@@ -1,0 +1,297 @@
+//! What peers may not do for ever, or as much as they like.
+
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use netpoll::event::{Connection, ConnectionHandle, Handler, Next, Options};
+use netpoll::thread;
+
+use crate::common::{on_workers, until};
+use crate::support::{Server, echo, frame, rest, round_trip};
+
+/// Calls a closure, and tells how each connection ended.
+pub(crate) struct Telling<F> {
+    pub(crate) call: F,
+    pub(crate) ends: Arc<Mutex<Vec<Option<io::ErrorKind>>>>,
+}
+
+impl<F: Fn(&mut Connection) -> io::Result<Next> + Send + Sync + 'static> Telling<F> {
+    pub(crate) fn new(call: F) -> (Self, Arc<Mutex<Vec<Option<io::ErrorKind>>>>) {
+        let ends = Arc::new(Mutex::new(Vec::new()));
+        let telling = Self {
+            call,
+            ends: Arc::clone(&ends),
+        };
+        (telling, ends)
+    }
+}
+
+impl<F: Fn(&mut Connection) -> io::Result<Next> + Send + Sync + 'static> Handler for Telling<F> {
+    type Context = ();
+
+    fn prepare(&self, _: &mut Connection) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn request(&self, connection: &mut Connection, (): &mut ()) -> io::Result<Next> {
+        (self.call)(connection)
+    }
+
+    fn disconnect(&self, connection: &mut Connection, (): ()) {
+        let end = connection.error().map(io::Error::kind);
+        self.ends.lock().unwrap().push(end);
+    }
+}
+
+/// Waits for frames, by saying what it needs.
+fn frames(connection: &mut Connection) -> io::Result<Next> {
+    let reader = connection.reader();
+    let Some(header) = reader.try_peek(2) else {
+        return Ok(Next::Need(2));
+    };
+    let len = 2 + usize::from(u16::from_be_bytes([header[0], header[1]]));
+    match reader.try_next(len) {
+        Some(frame) => connection.writer().write_binary(frame),
+        None => return Ok(Next::Need(len)),
+    }
+    Ok(Next::Again)
+}
+
+const SOON: Duration = Duration::from_millis(30);
+
+#[test]
+fn who_does_nothing_is_closed_and_who_does_something_is_not() {
+    on_workers(|| {
+        let (handler, ends) = Telling::new(echo);
+        let server = Server::with_options(handler, Options::new().idle_timeout(SOON * 5));
+        let (idle, busy) = (server.connect(), server.connect());
+        assert_eq!(round_trip(&idle, b"once"), b"once");
+        while ends.lock().unwrap().is_empty() {
+            assert_eq!(round_trip(&busy, b"again and again"), b"again and again");
+            thread::sleep(SOON / 10);
+        }
+        assert_eq!(rest(&idle), b"");
+        assert_eq!(*ends.lock().unwrap(), [Some(io::ErrorKind::TimedOut)]);
+        assert_eq!(round_trip(&busy, b"still there"), b"still there");
+    });
+}
+
+#[test]
+fn who_begins_a_frame_has_to_complete_it_in_time() {
+    on_workers(|| {
+        let (handler, ends) = Telling::new(frames);
+        let server = Server::with_options(handler, Options::new().read_timeout(SOON));
+        let (mut slow, patient) = (server.connect(), server.connect());
+        let whole = frame(b"complete");
+        assert_eq!(round_trip(&patient, &whole), whole);
+        slow.write_all(&whole[..5]).unwrap();
+        assert_eq!(rest(&slow), b"");
+        assert_eq!(*ends.lock().unwrap(), [Some(io::ErrorKind::TimedOut)]);
+        assert_eq!(round_trip(&patient, &whole), whole, "it had begun nothing");
+    });
+}
+
+#[test]
+fn a_handler_that_reads_waits_no_longer_than_the_read_timeout() {
+    on_workers(|| {
+        let (handler, ends) = Telling::new(|connection: &mut Connection| {
+            connection.reader().next(5).map(drop)?;
+            Ok(Next::Again)
+        });
+        let server = Server::with_options(handler, Options::new().read_timeout(SOON));
+        let mut client = server.connect();
+        client.write_all(b"abc").unwrap();
+        assert_eq!(client.read(&mut [0; 8]).unwrap_or(0), 0);
+        until("it has ended", || !ends.lock().unwrap().is_empty());
+        assert_eq!(*ends.lock().unwrap(), [Some(io::ErrorKind::TimedOut)]);
+    });
+}
+
+/// Floods until the server takes no more for a while. Returns how much it took.
+fn flood(client: &netpoll::net::TcpStream) -> usize {
+    client.set_write_timeout(Some(SOON * 5)).unwrap();
+    let (mut sent, chunk) = (0, [7; 1 << 16]);
+    loop {
+        match (&mut &*client).write(&chunk) {
+            Ok(n) => sent += n,
+            Err(error) => {
+                assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                return sent;
+            }
+        }
+        assert!(sent < 1 << 30, "the server takes whatever comes");
+    }
+}
+
+/// PAINS 2: a slow consumer: the reader goes on filling the buffer until memory ends.
+#[test]
+fn pain_02_a_peer_that_never_reads_its_replies_is_read_no_more() {
+    on_workers(|| {
+        let handles = Arc::new(Mutex::new(Vec::<ConnectionHandle>::new()));
+        let known = Arc::clone(&handles);
+        let server = Server::with_options(
+            move |connection: &mut Connection| {
+                let mut known = known.lock().unwrap();
+                if known.is_empty() {
+                    known.push(connection.handle());
+                }
+                drop(known);
+                echo(connection)
+            },
+            Options::new().output_marks(200_000, 50_000),
+        );
+        let greedy = server.connect();
+        let sent = flood(&greedy);
+        let other = server.connect();
+        assert_eq!(round_trip(&other, b"others go on"), b"others go on");
+        let waits = handles.lock().unwrap()[0].unsent();
+        assert!(
+            waits > 0 && waits < 400_000,
+            "{waits} bytes wait to be sent"
+        );
+        // It has its replies, all of them, when it wants them.
+        let mut replies = vec![0; sent];
+        (&greedy).read_exact(&mut replies).unwrap();
+        assert!(replies.iter().all(|byte| *byte == 7));
+        until("all is sent", || handles.lock().unwrap()[0].unsent() == 0);
+    });
+}
+
+/// PAINS 2, with a handler that is slow.
+#[test]
+fn pain_02_a_slow_handler_gets_no_more_than_the_mark() {
+    on_workers(|| {
+        let (most, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (seen, may) = (Arc::clone(&most), Arc::clone(&go));
+        let server = Server::with_options(
+            move |connection: &mut Connection| {
+                while may.load(Ordering::SeqCst) == 0 && connection.reader().len() > 100 {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                seen.fetch_max(connection.reader().len(), Ordering::SeqCst);
+                connection.reader().skip(connection.reader().len())?;
+                Ok(Next::Again)
+            },
+            Options::new().input_mark(10_000),
+        );
+        let client = server.connect();
+        flood(&client);
+        let other = server.connect();
+        (&other).write_all(b"x").unwrap();
+        go.store(1, Ordering::SeqCst);
+        client.close();
+        until("it was handled", || most.load(Ordering::SeqCst) > 0);
+        assert!(most.load(Ordering::SeqCst) <= 10_000 + (64 << 10));
+    });
+}
+
+#[test]
+fn who_takes_nothing_for_too_long_is_cut_off() {
+    on_workers(|| {
+        let (handler, ends) = Telling::new(echo);
+        let options = Options::new()
+            .write_timeout(SOON)
+            .output_marks(50_000, 10_000);
+        let server = Server::with_options(handler, options);
+        let client = server.connect();
+        client.set_write_timeout(Some(SOON * 20)).unwrap();
+        let chunk = [7; 1 << 16];
+        let failed = loop {
+            if let Err(error) = (&client).write(&chunk) {
+                break error;
+            }
+        };
+        until("it is cut off", || !ends.lock().unwrap().is_empty());
+        assert_eq!(
+            *ends.lock().unwrap(),
+            [Some(io::ErrorKind::TimedOut)],
+            "{failed}"
+        );
+    });
+}
+
+/// A handler that writes much waits at the mark.
+#[test]
+fn flush_parks_above_the_high_mark() {
+    on_workers(|| {
+        let server = Server::with_options(
+            |connection: &mut Connection| {
+                connection.reader().skip(connection.reader().len())?;
+                let chunk = vec![3; 50_000];
+                for _ in 0..200 {
+                    connection.writer().write_binary(&chunk);
+                    connection.flush()?;
+                    assert!(connection.handle().unsent() <= 400_000);
+                }
+                Ok(Next::Close)
+            },
+            Options::new().output_marks(200_000, 50_000),
+        );
+        let mut client = server.connect();
+        client.write_all(b"all").unwrap();
+        thread::sleep(SOON);
+        let other = server.connect();
+        (&other).write_all(b"all").unwrap();
+        assert_eq!(rest(&other).len(), 10_000_000, "others go on");
+        assert_eq!(rest(&client).len(), 10_000_000);
+    });
+}
+
+/// There is a cap for handlers that park, and beyond it nobody is lost.
+#[test]
+fn no_more_handlers_park_than_may() {
+    on_workers(|| {
+        let (inside, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (count, peak) = (Arc::clone(&inside), Arc::clone(&most));
+        let server = Server::with_options(
+            move |connection: &mut Connection| {
+                peak.fetch_max(count.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                thread::sleep(Duration::from_millis(2));
+                count.fetch_sub(1, Ordering::SeqCst);
+                echo(connection)
+            },
+            Options::new().most_parked(3),
+        );
+        let clients: Vec<_> = (0..40).map(|_| server.connect()).collect();
+        for mut client in &clients {
+            client.write_all(b"me too").unwrap();
+        }
+        for mut client in &clients {
+            let mut reply = [0; 6];
+            client.read_exact(&mut reply).unwrap();
+            assert_eq!(&reply, b"me too");
+        }
+        let workers = server.event_loop.metrics().connections.len();
+        assert!(most.load(Ordering::SeqCst) <= 3 * workers);
+    });
+}
+
+/// Handlers that wait for their own connections are not stopped by the cap.
+#[test]
+fn who_waits_for_input_gets_it_at_the_cap() {
+    on_workers(|| {
+        let server = Server::with_options(
+            |connection: &mut Connection| {
+                let all = connection.reader().next(4)?;
+                connection.writer().write_binary(all);
+                Ok(Next::Again)
+            },
+            Options::new().most_parked(2),
+        );
+        let clients: Vec<_> = (0..20).map(|_| server.connect()).collect();
+        for mut client in &clients {
+            client.write_all(b"ab").unwrap();
+        }
+        thread::sleep(SOON);
+        for mut client in &clients {
+            client.write_all(b"cd").unwrap();
+        }
+        for mut client in &clients {
+            let mut reply = [0; 4];
+            client.read_exact(&mut reply).unwrap();
+            assert_eq!(&reply, b"abcd");
+        }
+    });
+}

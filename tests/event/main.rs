@@ -1,0 +1,11 @@
+//! Handler mode: connections without a task for each.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod callbacks;
+mod handles;
+mod lifecycle;
+mod limits;
+mod operators;
+mod support;
