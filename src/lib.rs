@@ -118,7 +118,8 @@
 //! | [`Builder`], [`Runtime`] | workers, stacks, hooks, a runtime of one's own and its end |
 //! | [`Stuck`], [`Metrics`] | what the monitor says, and figures |
 //! | [`epoll`] | the kernel's readiness queue, without the runtime |
-//! | `docs/guide.md` | porting, hazards, tuning, debugging |
+//! | `docs/porting.md` | what changes with the `use` line |
+//! | `docs/guide.md` | hazards, deadlines, tuning, debugging |
 //! | `docs/architecture.md` | how it works, and why so |
 //! | `docs/soundness.md` | every hazard that is known, and the test that shows what is done |
 //! | `examples/` | ten thousand connections, a million tasks, what an idle one costs, datagrams in batches, a loop on epoll by hand |

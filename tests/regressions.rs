@@ -4,10 +4,10 @@ mod common;
 
 use std::io::{Read, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{LONG, everywhere, in_child, kind, on_workers, until};
+use common::{LONG, everywhere, in_child, kind, on, on_workers, pair, until};
 use netpoll::{Builder, Runtime, thread};
 
 /// A write that was reset on the way says what it wrote, and takes the kernel's
@@ -222,5 +222,40 @@ fn yielding_while_unwinding_makes_nobody_else_block() {
         );
         stop.store(1, Ordering::Relaxed);
         assert!(unwinding.join().is_err());
+    });
+}
+
+/// Pools of connections hold a lock of std while they look, in non-blocking mode, whether
+/// a connection still stands. If that let another task run, which wants the lock, the
+/// worker would stand still for ever.
+#[test]
+fn nonblocking_operations_never_give_way() {
+    on(1, || {
+        let (mut there, mut here) = pair();
+        there.set_nonblocking(true).unwrap();
+        here.set_nonblocking(true).unwrap();
+        let locked = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&locked);
+        let other = thread::spawn(move || {
+            while Arc::strong_count(&seen) > 1 {
+                assert!(!seen.load(Ordering::Relaxed), "it ran in between");
+                thread::yield_now();
+            }
+        });
+        for _ in 0..3 {
+            thread::yield_now();
+            locked.store(true, Ordering::Relaxed);
+            for _ in 0..1000 {
+                assert_eq!(
+                    kind(there.read(&mut [0; 1])),
+                    std::io::ErrorKind::WouldBlock
+                );
+                assert_eq!(here.write(b"x").unwrap(), 1);
+                while there.read(&mut [0; 1]).is_err() {}
+            }
+            locked.store(false, Ordering::Relaxed);
+        }
+        drop(locked);
+        other.join().unwrap();
     });
 }

@@ -623,3 +623,34 @@ fn a_forked_child_leaves_its_parents_sockets_alone() {
         },
     );
 }
+
+/// A worker that spins finds what comes meanwhile, and sleeps when nothing does.
+#[test]
+fn spinning_finds_work_and_ends() {
+    let spin = Duration::from_millis(20);
+    let runtime = Builder::new().workers(1).spin(spin).build().unwrap();
+    let (server, mut client) = common::pair_with_std();
+    let echo = runtime.spawn(move || {
+        let mut server = server;
+        let mut byte = [0];
+        while let Ok(1) = server.read(&mut byte) {
+            server.write_all(&byte).unwrap();
+        }
+    });
+    for byte in 0..100 {
+        client.write_all(&[byte]).unwrap();
+        let mut reply = [0];
+        client.read_exact(&mut reply).unwrap();
+        assert_eq!(reply, [byte]);
+    }
+    // Only a worker that sleeps is rung for.
+    let rings = || runtime.metrics().rings;
+    let before = rings();
+    common::until("it sleeps, and has to be rung for", || {
+        std::thread::sleep(spin);
+        runtime.spawn(|| ()).join().unwrap();
+        rings() > before
+    });
+    drop(client);
+    echo.join().unwrap();
+}

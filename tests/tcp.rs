@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::io::{Read, Write};
+use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::time::{Duration, Instant};
@@ -499,4 +499,36 @@ fn debug_text_is_that_of_std() {
         format!("{stream:?}"),
         format!("TcpStream {{ addr: {local}, peer: {address}, fd: {fd} }}")
     );
+}
+
+/// One call takes many buffers: who writes a header and a body at once, and never again,
+/// loses nothing.
+#[test]
+fn many_buffers_at_once() {
+    everywhere(|| {
+        let (mut there, mut here) = pair();
+        let parts: Vec<Vec<u8>> = (0..900u32)
+            .map(|part| vec![part as u8; part as usize % 700])
+            .collect();
+        let whole = parts.concat();
+        let reader = thread::spawn(move || {
+            let mut received = Vec::new();
+            let (mut none, mut short, mut long) = ([0; 0], [0; 100], [0; 5000]);
+            loop {
+                let mut buffers = [&mut none[..], &mut short, &mut long].map(IoSliceMut::new);
+                match there.read_vectored(&mut buffers).unwrap() {
+                    0 => return received,
+                    n => {
+                        received.extend_from_slice(&short[..n.min(100)]);
+                        received.extend_from_slice(&long[..n.saturating_sub(100)]);
+                    }
+                }
+            }
+        });
+        let slices: Vec<_> = parts.iter().map(|part| IoSlice::new(part)).collect();
+        assert_eq!(here.write_vectored(&slices).unwrap(), whole.len());
+        assert_eq!(here.write_vectored(&[]).unwrap(), 0);
+        here.shutdown(Shutdown::Write).unwrap();
+        assert!(reader.join().unwrap() == whole);
+    });
 }

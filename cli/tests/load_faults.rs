@@ -86,8 +86,10 @@ fn a_byte_that_comes_twice_is_found() {
         let twice = |place| serve_changed(place, |bytes| bytes.insert(0, bytes[0]));
         let figures = load(twice(130), workers, &["--size=1000"]);
         assert_failed(&figures, "wrong_bytes", 1, "came again");
-        // As the last one that was sent.
-        let figures = load(twice(63), workers, &["--requests=5"]);
+        // As the last one that was sent. The connections share the requests, so the one
+        // that it happens to may have had none.
+        let mut runs = (0..100).map(|_| load(twice(63), workers, &["--requests=5"]));
+        let figures = runs.find(|figures| figures["ok"] == false).unwrap();
         assert_failed(
             &figures,
             "wrong_bytes",

@@ -234,3 +234,6 @@ impl<S: fmt::Debug> fmt::Debug for LinkStream<S> {
         stream.field("inner", &self.inner.0).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::{Fd, error_of, would_block};
 use crate::poll::{Stop, Timeout, Way};
-use crate::task::{self, Outcome, Reason, Time, Wait};
+use crate::task::{Outcome, Reason, Time, Wait};
 
 const FIRST: Duration = Duration::from_micros(100);
 const LONGEST: Duration = Duration::from_millis(50);
@@ -33,7 +33,7 @@ impl Fd {
         mut timeout: Timeout,
         mut attempt: impl FnMut() -> io::Result<Option<T>>,
     ) -> io::Result<T> {
-        task::spend();
+        self.spend();
         let mut pause = FIRST;
         loop {
             self.check(Way::Write).map_err(error_of)?;

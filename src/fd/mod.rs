@@ -46,7 +46,7 @@ pub(crate) use source::{Known, Source, announce};
 
 use crate::poll::{Registration, Stop, Timeout, Way};
 use crate::sys::socket::{self, Errno, options};
-use crate::task::{Lock, Outcome, Reason, Time};
+use crate::task::{self, Lock, Outcome, Reason, Time};
 
 /// See the [module](self).
 pub(crate) struct Fd {
@@ -217,6 +217,15 @@ impl Fd {
             return Err(Stop::Deadline);
         }
         Ok(())
+    }
+
+    /// Counts an operation, after which the task gives way if there were many. Not in
+    /// non-blocking mode: who asked for that may hold a lock that other tasks take.
+    #[inline]
+    fn spend(&self) {
+        if !self.is_nonblocking() {
+            task::spend();
+        }
     }
 
     /// Waits until a direction is ready, or may be.

@@ -7,7 +7,6 @@ use super::{Fd, error_of, would_block};
 use crate::buf::Block;
 use crate::poll::{Timeout, Way};
 use crate::sys::socket::Fault;
-use crate::task;
 
 /// Whether an operation that returned less than was asked for has drained the
 /// descriptor, so that the next one need not be tried before there is an event.
@@ -71,7 +70,7 @@ impl Fd {
         attempt: impl FnMut(BorrowedFd<'_>) -> Result<T, Fault>,
     ) -> io::Result<T> {
         let result = self.read_alone(short, attempt);
-        task::spend();
+        self.spend();
         result
     }
 

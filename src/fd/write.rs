@@ -7,7 +7,6 @@ use std::sync::atomic::{Ordering, fence};
 use super::{Fd, error_of, would_block};
 use crate::poll::{Timeout, Way};
 use crate::sys::socket::{Errno, Fault, options};
-use crate::task;
 
 impl Fd {
     /// Writes until all is written, as a blocking socket does; if that fails on
@@ -23,7 +22,7 @@ impl Fd {
         attempt: impl FnMut(BorrowedFd<'_>, usize) -> Result<usize, Fault>,
     ) -> io::Result<usize> {
         let result = self.write_alone(length, attempt);
-        task::spend();
+        self.spend();
         result
     }
 

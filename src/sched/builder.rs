@@ -31,6 +31,7 @@ pub struct Builder {
     #[cfg(feature = "backtrace")]
     stuck_backtraces: bool,
     shutdown_timeout: Option<Duration>,
+    spin: Duration,
     hooks: Hooks,
 }
 
@@ -45,6 +46,7 @@ pub(super) struct Options {
     #[cfg(feature = "backtrace")]
     pub(super) stuck_backtraces: bool,
     pub(super) shutdown_timeout: Duration,
+    pub(super) spin: Duration,
     pub(super) hooks: Hooks,
 }
 
@@ -223,6 +225,34 @@ impl Builder {
         self
     }
 
+    /// Sets for how long a worker that has run out of work goes on looking for more
+    /// before it sleeps; zero, unless this says otherwise.
+    ///
+    /// Waking a processor that sleeps takes some microseconds, which a request that comes
+    /// before this has passed is spared. The price is processor time: for each request
+    /// after which nothing comes, this long. Worth it where few connections wait for each
+    /// other and the processor has nothing better to do. A worker that is idle sleeps
+    /// all the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = netpoll::Builder::new()
+    ///     .workers(1)
+    ///     .spin(Duration::from_micros(20))
+    ///     .build()?;
+    /// assert_eq!(runtime.spawn(|| 6 * 7).join().unwrap(), 42);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    #[doc(alias = "busy_poll")]
+    pub fn spin(mut self, before_sleeping: Duration) -> Self {
+        self.spin = before_sleeping;
+        self
+    }
+
     /// Starts the runtime.
     ///
     /// # Errors
@@ -282,6 +312,7 @@ impl Builder {
             #[cfg(feature = "backtrace")]
             stuck_backtraces: self.stuck_backtraces,
             shutdown_timeout: self.shutdown_timeout.unwrap_or(SHUTDOWN_TIMEOUT),
+            spin: self.spin,
             hooks: self.hooks,
         })
     }

@@ -130,6 +130,8 @@ impl Worker {
             return false;
         } else if self.steal() {
             self.poll(Some(Duration::ZERO));
+        } else if ran > 0 && self.spin() {
+            // What came runs in the next turn.
         } else if self.tasks.fall_asleep() {
             let timeout = self.next_event().map(|at| at.since(Time::now()));
             self.poll(timeout);
@@ -162,6 +164,28 @@ impl Worker {
         self.machine
             .others(self.index)
             .any(|other| self.tasks.steal(other))
+    }
+
+    /// Goes on polling for as long as the runtime's options say. Returns whether
+    /// something came. Only after something has run: an idle worker sleeps.
+    fn spin(&mut self) -> bool {
+        let most = self.machine.options.spin;
+        if most.is_zero() {
+            return false;
+        }
+        let timer = self.next_event().unwrap_or(Time::NEVER);
+        let until = Time::now().after(most).min(timer);
+        loop {
+            self.poll(Some(Duration::ZERO));
+            self.tasks.take_inbox();
+            if self.tasks.has_runnable() {
+                return true;
+            }
+            if until.is_past() || self.machine.is_stopping() {
+                return false;
+            }
+            std::hint::spin_loop();
+        }
     }
 
     fn poll(&mut self, timeout: Option<Duration>) {

@@ -20,14 +20,14 @@ fn elsewhere() -> (mpsc::Sender<Outlived>, thread::JoinHandle<usize>) {
 
 #[test]
 fn it_does_what_two_vectors_do() {
-    let cases = if cfg!(miri) { 16 } else { 400 };
+    let (cases, length) = if cfg!(miri) { (12, 150) } else { (400, 600) };
     let config = ProptestConfig {
         cases,
         failure_persistence: None,
         ..ProptestConfig::default()
     };
     let (away, checked) = elsewhere();
-    proptest!(config, |(choices in vec(any::<u8>(), 0..600))| {
+    proptest!(config, |(choices in vec(any::<u8>(), 0..length))| {
         run(&mut Choices(&choices), &away);
     });
     drop(away);

@@ -9,6 +9,7 @@ mod go;
 mod may;
 mod monoio;
 mod netpoll;
+mod netpoll_buffered;
 mod raw;
 mod raw_phases;
 mod smol;
@@ -43,11 +44,12 @@ pub(crate) const FLOOR: &str = "raw";
 pub(crate) const CONTROL: &str = "raw-again";
 
 /// The servers that echo, in the order of the report.
-pub(crate) static SERVERS: [Server; 14] = [
+pub(crate) static SERVERS: [Server; 15] = [
     raw::SERVER,
     raw::AGAIN,
     raw_phases::SERVER,
     netpoll::SERVER,
+    netpoll_buffered::SERVER,
     netpoll::HEAP,
     tokio::SERVER,
     tokio_shared::SERVER,

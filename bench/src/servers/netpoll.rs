@@ -27,7 +27,7 @@ pub(super) const HEAP: Server = Server {
 
 const SMALL: usize = 4096;
 
-fn serve(echo: fn(TcpStream, usize) -> io::Result<()>, buffer: usize) -> io::Result<()> {
+pub(super) fn serve(echo: fn(TcpStream, usize) -> io::Result<()>, buffer: usize) -> io::Result<()> {
     netpoll::Builder::new().workers(1).build_global()?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     announce(listener.local_addr()?)?;

@@ -333,7 +333,7 @@ impl Drop for Leaving<'_> {
 
 /// Whether nothing came within the timeout of one read.
 fn is_silence(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::WouldBlock && error.raw_os_error().is_none()
+    error.kind() == ErrorKind::WouldBlock
 }
 
 /// Whether the time for the last answers is over.

@@ -114,15 +114,20 @@ impl Chain {
             return;
         }
         let at = self.read_at;
-        let mut target = mem::replace(&mut self.segments[at], Segment::empty());
-        let had = target.readable();
+        let (had, spare) = (self.segments[at].readable(), self.segments[at].spare());
         let mut missing = n - had;
-        if target.spare() < missing {
+        // All that may panic comes before anything is moved: what leaves the chain by
+        // unwinding would leave slices without memory.
+        let longer = (spare < missing).then(|| {
+            self.retired.reserve(1);
             // It was perhaps joined here before. Blocks double in size up to the
             // largest; beyond that this does it, so that what is copied and held stays
             // in proportion to what is read.
-            let outgrown = target.held() > LARGE;
-            let mut longer = Segment::with_room_for(if outgrown { n * 2 } else { n });
+            let outgrown = self.segments[at].held() > LARGE;
+            Segment::with_room_for(if outgrown { n.saturating_mul(2) } else { n })
+        });
+        let mut target = mem::replace(&mut self.segments[at], Segment::empty());
+        if let Some(mut longer) = longer {
             longer.gather_from(&mut target, had);
             self.retired.push(mem::replace(&mut target, longer));
             pool::count_joined(had);
@@ -157,17 +162,22 @@ impl Chain {
         true
     }
 
-    /// The next bytes as others may hold them, if they lie in one segment and it is
-    /// worth it.
+    /// Takes the next bytes, which there must be, as something that lives as long as it
+    /// likes; `None` if they lie in several segments.
     pub(super) fn take_bytes(&mut self, n: usize) -> Option<Bytes> {
         debug_assert!(n > 0 && n <= self.readable);
         let segment = self.go_to_readable();
-        // A small part would keep the whole from being used again.
-        let worth = n >= COPIED && n >= segment.held() / 16;
-        if segment.readable() < n || !worth {
+        if segment.readable() < n {
             return None;
         }
-        let bytes = segment.take_bytes(n);
+        // A small part would keep the whole from being used again.
+        let bytes = if n >= COPIED && n >= segment.held() / 16 {
+            segment.take_bytes(n)
+        } else {
+            let copy = Bytes::copy_from_slice(&segment.content()[..n]);
+            segment.skip(n);
+            copy
+        };
         self.readable -= n;
         Some(bytes)
     }
@@ -438,10 +448,10 @@ impl Chain {
     /// Drops what was taken.
     #[inline]
     pub(super) fn release(&mut self) {
-        self.retired.clear();
         if self.readable == 0 && self.pending == 0 {
             return self.clear();
         }
+        self.retired.clear();
         while self.read_at < self.flush_at && self.segments[self.read_at].readable() == 0 {
             self.read_at += 1;
         }
@@ -451,13 +461,18 @@ impl Chain {
     }
 
     /// Drops everything, and remembers how much to read at once.
+    #[inline]
     pub(super) fn clear(&mut self) {
-        let mut old = mem::take(self);
-        self.hint = old.hint;
+        // First, since what is dropped may panic.
+        (self.read_at, self.flush_at) = (0, 0);
+        (self.readable, self.pending) = (0, 0);
+        self.rest = None;
+        self.retired.clear();
+        self.segments.clear();
         // One or two segments come and go for every message: keep the place for them.
-        if old.segments.capacity() <= 8 {
-            old.segments.clear();
-            self.segments = old.segments;
+        if self.segments.capacity() > 8 {
+            self.segments = VecDeque::new();
+            self.retired = Vec::new();
         }
     }
 

@@ -70,7 +70,8 @@ impl LinkBuffer {
             None => self.lend_last(|last| last.lend(loan.most)),
         };
         // SAFETY: what is lent is initialised, and this method's until it is settled.
-        let n = read(unsafe { lent.as_mut() })?;
+        let result = read(unsafe { lent.as_mut() });
+        let n = *result.as_ref().unwrap_or(&0);
         assert!(
             n <= lent.len(),
             "a reader said that it read more than it could"
@@ -78,8 +79,7 @@ impl LinkBuffer {
         let parts = [(lent.cast(), n), NOTHING];
         // SAFETY: all that was lent is initialised.
         unsafe { self.settle(loan.fresh, parts) };
-        self.with(|chain| chain.learn(n, lent.len()));
-        Ok(n)
+        self.learn(result, lent.len())
     }
 
     /// Lets `receive` fill room for at most `most` bytes, which may hold anything; it
@@ -124,7 +124,8 @@ impl LinkBuffer {
         };
         // SAFETY: what is lent is this method's until it is settled, and any memory is
         // `MaybeUninit`.
-        let filled = receive(unsafe { lent.as_mut() })?;
+        let result = receive(unsafe { lent.as_mut() });
+        let filled: &[u8] = result.as_deref().unwrap_or_default();
         let n = filled.len();
         // A slice of bytes at this place shows that they are initialised: there is no
         // other sound way to come by one.
@@ -134,10 +135,10 @@ impl LinkBuffer {
             "not a part of what there was to write to"
         );
         let parts = [(lent.cast(), n), NOTHING];
+        let result = result.map(|_| n);
         // SAFETY: so many bytes are initialised.
         unsafe { self.settle(loan.fresh, parts) };
-        self.with(|chain| chain.learn(n, lent.len()));
-        Ok(n)
+        self.learn(result, lent.len())
     }
 
     /// Lets `read` fill room for at most `most` bytes, in one or two pieces, in order;
@@ -250,7 +251,8 @@ impl LinkBuffer {
             // `MaybeUninit`, and two segments do not lend the same.
             unsafe { slice::from_raw_parts_mut(piece.cast().as_ptr(), piece.len()) }
         });
-        let n = receive(pieces)?;
+        let result = receive(pieces);
+        let n = *result.as_ref().unwrap_or(&0);
         let offered = first.len() + second.len();
         assert!(
             n <= offered,
@@ -260,12 +262,19 @@ impl LinkBuffer {
         let parts = [(first.cast(), to_first), (second.cast(), n - to_first)];
         // SAFETY: as the caller promises.
         unsafe { self.settle(loan.fresh, parts) };
-        self.with(|chain| chain.learn(n, offered));
-        Ok(n)
+        self.learn(result, offered)
     }
 
     fn lend_last<T>(&self, lend: impl FnOnce(&mut Segment) -> T) -> T {
         self.with(|chain| lend(chain.last_mut().expect("it has something to lend")))
+    }
+
+    /// Learns from how much came, if that is known.
+    fn learn<E>(&self, came: Result<usize, E>, offered: usize) -> Result<usize, E> {
+        if let Ok(n) = came {
+            self.with(|chain| chain.learn(n, offered));
+        }
+        came
     }
 
     /// Ends a loan: of each part so many bytes were filled. If the last segment lent

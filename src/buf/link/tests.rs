@@ -1,6 +1,7 @@
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::io::{self, BufRead, IoSlice, Read, Write};
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::thread;
 
 use bytes::{Buf, BufMut, Bytes};
@@ -75,7 +76,7 @@ fn peeking_further_and_further_costs_in_proportion() {
 }
 
 #[test]
-fn what_is_read_goes_back_only_when_it_is_released() {
+fn pain_02_what_was_read_counts_until_it_is_released() {
     let mut buffer = LinkBuffer::from(&text(10_000)[..]);
     let first = buffer.next(6_000).unwrap();
     assert_eq!(first, &text(6_000)[..]);
@@ -459,6 +460,23 @@ fn a_buffer_may_be_used_while_it_is_filled() {
     }
 }
 
+/// One that would block, say, many times.
+#[test]
+fn a_reader_that_fails_costs_no_memory() {
+    let buffer = LinkBuffer::from(b"before");
+    let held = buffer.held();
+    for _ in 0..100 {
+        let kind = io::ErrorKind::WouldBlock;
+        let failed = buffer.fill(100, |_| Err(io::Error::from(kind)));
+        assert_eq!(failed.unwrap_err().kind(), kind);
+        assert_eq!(buffer.receive(100, |_| Err(kind)), Err(kind));
+        assert_eq!(buffer.fill_vectored(100, |_| Err(kind)), Err(kind));
+        buffer.read_from(&mut &b"x"[..], 100).unwrap();
+    }
+    assert_eq!(buffer.len(), 106);
+    assert_eq!(buffer.held(), held);
+}
+
 #[test]
 fn a_reader_that_panics_leaves_the_buffer_as_it_was() {
     let buffer = LinkBuffer::from(b"before");
@@ -486,8 +504,10 @@ fn nor_is_a_vectored_one() {
 #[test]
 #[should_panic(expected = "not a part")]
 fn a_receiver_returns_what_it_was_given() {
-    let buffer = LinkBuffer::new();
-    let _ = buffer.receive::<Infallible>(4, |_| Ok(Box::leak(Box::new([1; 4]))));
+    static REACHABLE: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
+    let elsewhere: &'static mut [u8] = Box::leak(Box::new([1; 4]));
+    REACHABLE.store(elsewhere.as_mut_ptr(), Ordering::Relaxed);
+    let _ = LinkBuffer::new().receive::<Infallible>(4, |_| Ok(elsewhere));
 }
 
 #[test]
@@ -522,7 +542,7 @@ fn a_partial_write_is_gone_on_with() {
     impl Write for Slow {
         fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
             self.1 += 1;
-            if self.1 % 3 == 0 {
+            if self.1.is_multiple_of(3) {
                 return Err(io::ErrorKind::Interrupted.into());
             }
             let n = buf.len().min(7);

@@ -116,7 +116,7 @@ impl Buf for LinkBuffer {
 // its caller initialised there.
 unsafe impl BufMut for LinkBuffer {
     fn remaining_mut(&self) -> usize {
-        usize::MAX - self.malloc_len() - self.len()
+        usize::MAX - self.malloc_len()
     }
 
     unsafe fn advance_mut(&mut self, n: usize) {

@@ -53,6 +53,8 @@ macro_rules! socket_methods {
             /// Whether operations return `WouldBlock` instead of waiting. For all clones,
             /// and for whoever has a duplicate of the descriptor, as in std. Does not wait.
             ///
+            /// Such operations never let other tasks run, so a loop of them has to say
+            /// [`yield_now`](crate::thread::yield_now).
             /// [`wait_readable`](Self::wait_readable) waits in either mode.
             ///
             /// # Errors
