@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use common::{LONG, everywhere, in_child, kind, on, on_workers, unix_address, until};
 use netpoll::io::Closed;
 use netpoll::net::Shutdown;
+use netpoll::os::linux::net::SocketAddrExt;
 use netpoll::os::unix::net::{
-    UCred, UnixDatagram, UnixListener, UnixMessage, UnixSeqpacket, UnixSeqpacketListener,
-    UnixStream,
+    SocketAddr, UCred, UnixDatagram, UnixListener, UnixMessage, UnixSeqpacket,
+    UnixSeqpacketListener, UnixStream,
 };
 use netpoll::thread;
 
@@ -268,9 +269,7 @@ fn datagrams_by_address_wait_and_tell_who_sent_them() {
             assert_eq!((came.length, came.full_length), (3, 5));
             assert!(came.is_truncated());
             assert_eq!(came.fds.len(), 1);
-            let name = std::os::linux::net::SocketAddrExt::as_abstract_name(&came.address);
-            let expected = std::os::linux::net::SocketAddrExt::as_abstract_name(&from);
-            assert_eq!(name, expected);
+            assert_eq!(came.address.as_abstract_name(), from.as_abstract_name());
         }
         sending.join().unwrap();
     });
@@ -468,6 +467,36 @@ fn packets_go_to_and_from_descriptors() {
         let left = UnixSeqpacket::from(fd);
         left.send(b"hello").unwrap();
         assert_eq!(right.recv(&mut [0; 16]).unwrap(), 5);
+    });
+}
+
+/// Who binds to no name gets one that nobody else has.
+#[test]
+fn the_system_chooses_a_name() {
+    everywhere(|| {
+        let unnamed = UnixDatagram::unbound().unwrap().local_addr().unwrap();
+        assert!(unnamed.is_unnamed());
+        let name = |address: SocketAddr| address.as_abstract_name().map(<[u8]>::to_vec).unwrap();
+        let listener = UnixSeqpacketListener::bind_addr(&unnamed).unwrap();
+        let other = UnixSeqpacketListener::bind_addr(&unnamed).unwrap();
+        let address = listener.local_addr().unwrap();
+        assert_ne!(name(address.clone()), name(other.local_addr().unwrap()));
+        let client = UnixSeqpacket::connect_addr(&address).unwrap();
+        assert_eq!(name(client.peer_addr().unwrap()), name(address));
+        assert!(listener.accept().unwrap().1.is_unnamed());
+        let server = UnixDatagram::bind_addr(&unnamed).unwrap();
+        let to = server.local_addr().unwrap();
+        UnixDatagram::unbound()
+            .unwrap()
+            .send_to_addr_with_fds(b"hello", &[], &to)
+            .unwrap();
+        assert!(
+            server
+                .recv_with_fds(&mut [0; 8], 0)
+                .unwrap()
+                .address
+                .is_unnamed()
+        );
     });
 }
 

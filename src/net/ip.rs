@@ -53,8 +53,9 @@ pub struct IpSocket {
 
 impl IpSocket {
     /// Creates a socket for packets of a protocol that come to an address of this host, or to
-    /// any for the unspecified one. The address says which version of IP it is. Does not
-    /// wait.
+    /// any for the unspecified one. The address says which version of IP it is. (The system
+    /// makes the socket first and binds it then; what comes in between is received whatever
+    /// its address.) Does not wait.
     ///
     /// # Errors
     ///

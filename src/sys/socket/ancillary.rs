@@ -44,8 +44,8 @@ pub(crate) fn receive(
 ) -> Result<Arrival, Fault> {
     let mut control = Control::<ROOM>::new();
     let mut name = [0; size_of::<libc::sockaddr_un>()];
-    // Without room for descriptors none are made, which would only be closed again. What
-    // there is beyond is for the others.
+    // With less room fewer descriptors are made that would only be closed again. What there
+    // is beyond theirs is for the others, and may serve for some of them.
     let room = ROOM - space(4 * MOST_DESCRIPTORS) + space(4 * most.min(MOST_DESCRIPTORS));
     let arrived = message::receive(
         fd,

@@ -67,7 +67,8 @@ impl UnixDatagram {
         Self::bind_addr(&SocketAddr::from_pathname(path)?)
     }
 
-    /// Creates a socket at an address, which may be an abstract name. Does not wait.
+    /// Creates a socket at an address, which may be an abstract name. For an unnamed one the
+    /// system chooses such a name. Does not wait.
     ///
     /// # Errors
     ///

@@ -61,7 +61,8 @@ impl UnixSeqpacketListener {
         Self::bind_addr(&SocketAddr::from_pathname(path)?)
     }
 
-    /// Creates a listener at an address, which may be an abstract name. Does not wait.
+    /// Creates a listener at an address, which may be an abstract name. For an unnamed one the
+    /// system chooses such a name. Does not wait.
     ///
     /// # Errors
     ///
