@@ -228,7 +228,9 @@ impl Visitor {
 /// the listener.
 fn smoke() -> io::Result<()> {
     const CLIENTS: usize = 16;
-    const SUCCESSIONS: usize = 3;
+    const SUCCESSIONS: u64 = 3;
+    /// Before each of them.
+    const VISITS: u64 = 500;
     let listener = ListenConfig::new().listen_tcp("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     let mut first = hand_over(&listener)?;
@@ -258,7 +260,13 @@ fn smoke() -> io::Result<()> {
             })
         })
         .collect();
-    for _ in 0..SUCCESSIONS {
+    for succession in 1..=SUCCESSIONS {
+        // Under load, which has to have come first.
+        let start = Instant::now();
+        while seen.answered.load(Ordering::Relaxed) < succession * VISITS {
+            assert!(start.elapsed() < PATIENCE, "nobody answers");
+            thread::sleep(Duration::from_millis(1));
+        }
         let mut stays = Visitor::new(address)?;
         let old = stays.server;
         signal(old, Signal::HUP);
