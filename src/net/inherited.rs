@@ -2,6 +2,8 @@
 
 use std::os::fd::OwnedFd;
 
+use super::TcpListener;
+use crate::os::unix::net::UnixListener;
 use crate::sys::inherited;
 
 /// A descriptor that was left to this process; see [`inherited_listeners`].
@@ -20,10 +22,11 @@ pub struct Inherited {
 ///
 /// There are some if `LISTEN_PID` is the number of this process: as many as `LISTEN_FDS`
 /// says, from number 3 on, with names from `LISTEN_FDNAMES`, if there is such a variable
-/// (with colons in between). They are the caller's from then on, and closed on `exec`. Each
-/// becomes a [`TcpListener`](super::TcpListener),
-/// [`UnixListener`](crate::os::unix::net::UnixListener), [`UdpSocket`](super::UdpSocket), ...
-/// by `From`.
+/// (with colons in between). They are the caller's from then on, and closed on `exec`.
+///
+/// Each becomes a [`TcpListener`] or a [`UnixListener`] by `From`, and whatever its mode is,
+/// which it shares with whoever left it, accepting waits. For other sockets
+/// ([`UdpSocket`](super::UdpSocket), ...) there is [`Inherited::fd`].
 ///
 /// The first call gets all of them, and later ones get none. Make it at the start of `main`:
 /// by this protocol the descriptors belong to who asks first, so nothing else in the
@@ -37,7 +40,7 @@ pub struct Inherited {
 ///
 /// let mut inherited = inherited_listeners().into_iter();
 /// let listener = match inherited.next() {
-///     Some(left) => TcpListener::from(left.fd),
+///     Some(left) => TcpListener::from(left),
 ///     None => TcpListener::bind("127.0.0.1:0")?,
 /// };
 /// assert!(listener.local_addr()?.ip().is_loopback());
@@ -45,6 +48,7 @@ pub struct Inherited {
 /// ```
 #[doc(alias = "sd_listen_fds")]
 #[doc(alias = "FileListener")]
+#[doc(alias = "LISTEN_FDS")]
 #[must_use]
 pub fn inherited_listeners() -> Vec<Inherited> {
     inherited::take()
@@ -52,3 +56,22 @@ pub fn inherited_listeners() -> Vec<Inherited> {
         .map(|(fd, name)| Inherited { name, fd })
         .collect()
 }
+
+/// `listener!(TcpListener)`.
+macro_rules! listener {
+    ($Type:ident) => {
+        impl From<Inherited> for $Type {
+            /// Takes it for a listener of this kind, on which accepting waits, in whichever
+            /// mode it was left. If it is something else, operations say so.
+            fn from(inherited: Inherited) -> Self {
+                let listener = Self::from(inherited.fd);
+                // It fails for one that is closed, which this is not.
+                let _ = listener.set_nonblocking(false);
+                listener
+            }
+        }
+    };
+}
+
+listener!(TcpListener);
+listener!(UnixListener);

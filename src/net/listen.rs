@@ -376,7 +376,9 @@ impl ListenConfig {
             setup::set_reuse_address(fd.as_fd(), self.reuse_address)?;
             self.options.set_tcp(fd.as_fd(), address)?;
             if let Some(at_most) = self.defer_accept {
-                let seconds = at_most.as_secs() + u64::from(at_most.subsec_nanos() > 0);
+                let seconds = at_most
+                    .as_secs()
+                    .saturating_add(u64::from(at_most.subsec_nanos() > 0));
                 setup::set_defer_accept(fd.as_fd(), u32::try_from(seconds).unwrap_or(u32::MAX))?;
             }
             if let Some(pending) = self.fast_open {

@@ -133,7 +133,6 @@ macro_rules! option_methods {
             ///     Ok(())
             /// });
             /// ```
-            #[must_use]
             #[doc(alias = "Control")]
             #[doc(alias = "ControlContext")]
             pub fn control<F>(mut self, control: F) -> Self
@@ -149,7 +148,6 @@ macro_rules! option_methods {
 
             /// Who resolves names; [`SystemResolver`](super::SystemResolver) if nobody says
             /// otherwise. See [`Resolver`](super::Resolver).
-            #[must_use]
             #[doc(alias = "Resolver")]
             pub fn resolver(mut self, resolver: impl super::Resolver + 'static) -> Self {
                 self.options.resolver = std::sync::Arc::new(resolver);
@@ -158,7 +156,6 @@ macro_rules! option_methods {
 
             #[doc = concat!("How ", $whose, " find out that the peer has gone without a word. As in Go")]
             /// after 15 s, every 15 s, 9 times, if nobody says otherwise; `None` for not at all.
-            #[must_use]
             #[doc(alias = "KeepAliveConfig")]
             #[doc(alias = "SO_KEEPALIVE")]
             pub fn keepalive(mut self, keepalive: Option<super::KeepAlive>) -> Self {
@@ -168,7 +165,6 @@ macro_rules! option_methods {
 
             #[doc = concat!("Whether ", $whose, " send small pieces at once (`TCP_NODELAY`). On if")]
             /// nobody says otherwise, as in Go.
-            #[must_use]
             #[doc(alias = "TCP_NODELAY")]
             #[doc(alias = "SetNoDelay")]
             pub fn nodelay(mut self, nodelay: bool) -> Self {
@@ -180,7 +176,6 @@ macro_rules! option_methods {
             /// Where the system, or the peer, lacks it, it is TCP. Off if nobody says
             /// otherwise, also for listeners, where Go has it on: some options and the
             /// kernel's short cuts are TCP's alone.
-            #[must_use]
             #[doc(alias = "MultipathTCP")]
             #[doc(alias = "SetMultipathTCP")]
             #[doc(alias = "MPTCP")]
@@ -192,7 +187,6 @@ macro_rules! option_methods {
             #[doc = concat!("For how long what ", $whose, " sent may stay unacknowledged before they fail with")]
             /// `TimedOut` (`TCP_USER_TIMEOUT`), in whole milliseconds. Zero leaves it to the
             /// system, as if this had not been called: about a quarter of an hour.
-            #[must_use]
             #[doc(alias = "TCP_USER_TIMEOUT")]
             pub fn user_timeout(mut self, timeout: std::time::Duration) -> Self {
                 self.options.user_timeout = Some(timeout);
@@ -202,7 +196,6 @@ macro_rules! option_methods {
             #[doc = concat!("How many bytes the system keeps for the reader of ", $whose, " (`SO_RCVBUF`);")]
             /// it takes twice as much, for its own needs, up to `net.core.rmem_max`, and
             /// stops adjusting it.
-            #[must_use]
             #[doc(alias = "SO_RCVBUF")]
             #[doc(alias = "SetReadBuffer")]
             pub fn recv_buffer_size(mut self, bytes: usize) -> Self {
@@ -213,7 +206,6 @@ macro_rules! option_methods {
             #[doc = concat!("How many bytes the system takes from the writer of ", $whose, " (`SO_SNDBUF`);")]
             /// it takes twice as much, for its own needs, up to `net.core.wmem_max`, and
             /// stops adjusting it.
-            #[must_use]
             #[doc(alias = "SO_SNDBUF")]
             #[doc(alias = "SetWriteBuffer")]
             pub fn send_buffer_size(mut self, bytes: usize) -> Self {
@@ -223,7 +215,6 @@ macro_rules! option_methods {
 
             /// Sends and receives over this network interface alone (`SO_BINDTODEVICE`), TCP
             /// and UDP.
-            #[must_use]
             #[doc(alias = "SO_BINDTODEVICE")]
             pub fn device(mut self, interface: impl Into<String>) -> Self {
                 self.options.device = Some(interface.into());
@@ -232,7 +223,6 @@ macro_rules! option_methods {
 
             /// How routers shall treat what is sent by TCP and UDP: the traffic class of
             /// IPv6, and the type of service of IPv4 (`IPV6_TCLASS`, `IP_TOS`).
-            #[must_use]
             #[doc(alias = "tos")]
             #[doc(alias = "IP_TOS")]
             #[doc(alias = "IPV6_TCLASS")]
