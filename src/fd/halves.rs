@@ -13,7 +13,7 @@ use std::{error, fmt};
 use super::{End, Endpoint, Sealed, Socket, Source, announce, announce_end};
 use crate::buf::Block;
 use crate::poll::Way;
-use crate::sys::socket;
+use crate::sys::{fork, socket};
 use crate::task::Time;
 
 /// A connection that has two halves: [`TcpStream`](crate::net::TcpStream) and
@@ -162,15 +162,17 @@ impl<S: Split> OwnedWriteHalf<S> {
 
 impl<S: Split> Drop for OwnedWriteHalf<S> {
     fn drop(&mut self) {
-        if let Some(stream) = &self.stream {
+        let Some(stream) = &self.stream else { return };
+        // A forked child's connection is its parent's too.
+        if !fork::is_child() {
             // One that is closed, or was reset, has no end to tell of.
-            let _ = stream
-                .parts()
-                .socket
-                .open()
-                .and_then(|fd| socket::shutdown(fd, Shutdown::Write));
+            let _ = end_writing(stream.parts().socket);
         }
     }
+}
+
+fn end_writing(socket: &Socket) -> Result<()> {
+    socket::shutdown(socket.open()?, Shutdown::Write)
 }
 
 /// What a half and its connection have in common; `$stream` makes the one the other.
@@ -276,7 +278,7 @@ macro_rules! write_half {
             /// [`Closed`](crate::io::Closed) if it was closed.
             #[doc(alias = "CloseWrite")]
             pub fn shutdown(&self) -> Result<()> {
-                socket::shutdown(self.socket().open()?, Shutdown::Write)
+                end_writing(self.socket())
             }
 
             /// Makes writes fail with `TimedOut` from this moment on, also one that waits

@@ -7,10 +7,11 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use super::zerocopy::Pending;
+use crate::sys::epoll::{Epoll, Events, Flags};
 use crate::sys::eventfd::EventFd;
-use crate::sys::poll;
 
 struct Lingering {
     socket: OwnedFd,
@@ -56,33 +57,86 @@ pub(super) fn keep(socket: OwnedFd, pending: Pending) {
     state.runs = thread.spawn(run).is_ok();
 }
 
+/// How long the thread sleeps where nothing can wake it, for want of descriptors.
+const LOOK_UP: Duration = Duration::from_millis(50);
+
+/// What wakes the thread. Edge-triggered: a connection that has ended on both sides stays
+/// ready for ever.
+struct Watch {
+    epoll: Option<Epoll>,
+    events: Events,
+    /// Whether everything is watched.
+    complete: bool,
+}
+
+impl Watch {
+    fn new() -> Self {
+        let mut watch = Self {
+            epoll: Epoll::new().ok(),
+            events: Events::with_capacity(16),
+            complete: true,
+        };
+        match bell() {
+            Some(bell) => watch.add(bell, Flags::IN),
+            None => watch.complete = false,
+        }
+        watch
+    }
+
+    fn add(&mut self, fd: &impl AsFd, flags: Flags) {
+        // Errors are always told.
+        let flags = flags | Flags::EDGE_TRIGGERED;
+        let added = self.epoll.as_ref().map(|epoll| epoll.add(fd, flags, 0));
+        self.complete &= matches!(added, Some(Ok(())));
+    }
+
+    /// Closing would not do: somebody else may have the socket too.
+    fn remove(&self, socket: &OwnedFd) {
+        if let Some(epoll) = &self.epoll {
+            let _ = epoll.delete(socket);
+        }
+    }
+
+    /// Waits until there may be something. An error is a signal, or no memory.
+    fn wait(&mut self) {
+        let timeout = (!self.complete).then_some(LOOK_UP);
+        match &self.epoll {
+            Some(epoll) => _ = epoll.wait(&mut self.events, timeout),
+            None => std::thread::sleep(LOOK_UP),
+        }
+    }
+}
+
 fn run() {
-    let mut all = Vec::new();
+    let mut watch = Watch::new();
+    let mut all: Vec<Lingering> = Vec::new();
     loop {
         {
             let mut state = state();
-            all.append(&mut state.new);
-            if all.is_empty() {
+            if state.new.is_empty() && all.is_empty() {
                 state.runs = false;
                 return;
             }
+            for one in &state.new {
+                watch.add(&one.socket, Flags::empty());
+            }
+            all.append(&mut state.new);
         }
         let mut done = Vec::new();
-        for at in (0..all.len()).rev() {
-            let Lingering { socket, pending } = &mut all[at];
-            pending.reap(socket.as_fd());
+        all.retain_mut(|Lingering { socket, pending }| {
+            done.push(pending.reap(socket.as_fd()));
             if pending.is_empty() {
-                done.push(all.swap_remove(at));
+                watch.remove(socket);
             }
+            !pending.is_empty()
+        });
+        // The memory is somebody else's: what lets go of it may do anything. (Its panic has
+        // been reported, and is no reason to leave the others alone.)
+        for done in done {
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(done)));
         }
-        // The memory is somebody else's: what lets go of it may do anything, such as
-        // leaving more here.
-        // (Its panic has been reported, and is no reason to leave the others alone.)
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(done)));
         if !all.is_empty() {
-            let sockets: Vec<_> = all.iter().map(|one| one.socket.as_fd()).collect();
-            poll::wait_for_errors(&sockets, bell().map(AsFd::as_fd));
-            let _ = bell().map(EventFd::drain);
+            watch.wait();
         }
     }
 }

@@ -47,30 +47,46 @@ pub(super) struct Pending {
     works: Option<bool>,
 }
 
+/// What the error queue had to tell. Letting go of memory runs its owner's code: not under
+/// a lock.
+#[derive(Default)]
+#[must_use]
+pub(super) struct Reaped {
+    bytes: Vec<Bytes>,
+    any: bool,
+}
+
 impl Pending {
     pub(super) fn is_empty(&self) -> bool {
         self.sends.is_empty()
     }
 
-    /// Takes what the error queue has to tell; returns whether that was anything.
-    pub(super) fn reap(&mut self, fd: BorrowedFd<'_>) -> bool {
+    /// Takes what the error queue has to tell.
+    pub(super) fn reap(&mut self, fd: BorrowedFd<'_>) -> Reaped {
+        let mut reaped = Reaped::default();
         if fork::is_child() {
-            return false;
+            return reaped;
         }
-        let mut told = false;
         while !self.sends.is_empty() {
             match zerocopy::completion(fd) {
                 Ok(Some(completion)) => {
-                    self.sends.retain(|(number, _)| !completion.covers(*number));
+                    let done = |(number, bytes): &mut (u32, Bytes)| {
+                        let covers = completion.covers(*number);
+                        if covers {
+                            reaped.bytes.push(std::mem::take(bytes));
+                        }
+                        !covers
+                    };
+                    self.sends.retain_mut(done);
                     // Once it has copied, it will again.
                     self.works = Some(self.works != Some(false) && !completion.copied);
                 }
                 Ok(None) | Err(Fault::Interrupted) => {}
                 Err(Fault::WouldBlock | Fault::Error(_)) => break,
             }
-            told = true;
+            reaped.any = true;
         }
-        told
+        reaped
     }
 
     fn send(&mut self, fd: BorrowedFd<'_>, bytes: &Bytes, from: usize) -> Result<usize, Fault> {
@@ -106,10 +122,11 @@ impl Fd {
         if bytes.is_empty() {
             return Ok(0);
         }
+        // Also to learn whether it works.
+        self.reap();
         self.write_with(bytes.len(), |fd, written| {
             if bytes.len() - written >= LEAST && self.is_not_shared() {
                 let mut pending = self.zerocopy(fd).lock();
-                pending.reap(fd);
                 if pending.works != Some(false) {
                     match pending.send(fd, bytes, written) {
                         // Too much is pending, for what the system allows.
@@ -151,7 +168,10 @@ impl Fd {
     pub(super) fn reap(&self) -> bool {
         match self.zerocopy.get() {
             None => false,
-            Some(zerocopy) => zerocopy.lock().reap(self.as_fd()),
+            Some(zerocopy) => {
+                let reaped = zerocopy.lock().reap(self.as_fd());
+                reaped.any
+            }
         }
     }
 
@@ -181,7 +201,7 @@ impl Fd {
         }
         let mut pending = std::mem::take(&mut *zerocopy.lock());
         if let Ok(socket) = &socket {
-            pending.reap(socket.as_fd());
+            let _ = pending.reap(socket.as_fd());
         }
         if pending.is_empty() {
             return;

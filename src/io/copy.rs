@@ -18,6 +18,26 @@ const FIRST: usize = 16 * 1024;
 /// the reader it holds no buffer, so that an idle proxy or echo costs no more than its
 /// task; see [Buffers](crate::io#buffers). The writer is not flushed.
 ///
+/// # Inside of the kernel
+///
+/// Where both are netpoll's own, or references to them, the kernel moves the bytes, and
+/// the process never sees them:
+///
+/// | from | to | by |
+/// |---|---|---|
+/// | a TCP or Unix stream, or its half that reads | another one, or its half that writes | `splice`, once it brings 16 KiB at a time |
+/// | such a stream | [`PipeWriter`](super::PipeWriter), [`ChildStdin`](crate::process::ChildStdin) | `splice`, likewise |
+/// | [`PipeReader`](super::PipeReader), [`ChildStdout`](crate::process::ChildStdout) | such a stream, or such a pipe | `splice` |
+/// | a regular [`File`](crate::fs::File) | such a stream | `sendfile`, for what is more than 128 KiB |
+///
+/// Nothing else is different: what bounds reading and writing, errors, the count. What a
+/// [`BufReader`](super::BufReader) holds is written, and all that it reads is copied.
+///
+/// These calls go by the mode of the open file, so a stream is in non-blocking mode while
+/// one of them lasts. Those of which somebody else may have a duplicate (that came from std
+/// or a descriptor, or went there while clones stayed) are copied. Who duplicates the
+/// descriptor by hand, and uses the duplicate at the same time, may find that mode.
+///
 /// # Errors
 ///
 /// The first error of the reader or the writer, except `Interrupted`, after which it
@@ -45,6 +65,10 @@ const FIRST: usize = 16 * 1024;
 /// # io::Result::Ok(())
 /// ```
 #[doc(alias = "Copy")]
+#[doc(alias = "ReadFrom")]
+#[doc(alias = "WriteTo")]
+#[doc(alias = "splice")]
+#[doc(alias = "sendfile")]
 pub fn copy<R, W>(reader: &mut R, writer: &mut W) -> Result<u64>
 where
     R: ?Sized + Read,

@@ -42,23 +42,6 @@ pub(crate) fn poll<const N: usize>(
     fds.map(|fd| fd.is_some() && results.next().unwrap_or(false))
 }
 
-/// Blocks the thread until one of the descriptors has an error to tell, or the bell rings;
-/// without a bell not for long.
-pub(crate) fn wait_for_errors(fds: &[BorrowedFd<'_>], bell: Option<BorrowedFd<'_>>) {
-    const NOT_LONG: Timespec = Timespec {
-        tv_sec: 0,
-        tv_nsec: 50_000_000,
-    };
-    // Errors are always told.
-    let nothing = PollFlags::empty();
-    let fds = fds.iter().map(|fd| PollFd::from_borrowed_fd(*fd, nothing));
-    let rings = bell.map(|bell| PollFd::from_borrowed_fd(bell, PollFlags::IN));
-    let timeout = bell.is_none().then_some(&NOT_LONG);
-    let mut polled: Vec<PollFd<'_>> = fds.chain(rings).collect();
-    // An error is a signal, or no memory: the caller looks, and comes again.
-    let _ = rustix::event::poll(&mut polled, timeout);
-}
-
 /// Whether a descriptor is readable now.
 pub(crate) fn is_readable(fd: BorrowedFd<'_>) -> bool {
     is_ready(fd, Interest::Read)

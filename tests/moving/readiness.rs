@@ -79,10 +79,8 @@ fn who_fills_a_pipe_waits_for_room() {
     everywhere(|| {
         let mut ends = [0; 2];
         // SAFETY: plain C, on memory that outlives the call.
-        assert_eq!(
-            unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK) },
-            0
-        );
+        let result = unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK) };
+        assert_eq!(result, 0);
         let [reader, writer] = ends.map(|end| Pollable::new(File::from(owned(end))).unwrap());
         let writes = thread::spawn(move || {
             for i in 0..100_000_u32 {

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use netpoll::net::{TcpListener, TcpStream};
+use netpoll::net::{Shutdown, TcpListener, TcpStream};
 use netpoll::thread;
 
-use crate::common::{everywhere, kind, on_workers, pair, until};
+use crate::common::{everywhere, in_child, kind, on_workers, pair, until};
 use crate::pattern::{byte, check};
 
 /// Bytes of a stream, that say when they are let go.
@@ -38,13 +38,15 @@ fn owned(stream: u64, at: usize, length: usize, dropped: &Arc<AtomicUsize>) -> B
 /// A connection whose reader has little room, so that what is written stays where it is.
 fn narrow() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_recv_buffer_size(4096).unwrap();
+    listener.set_recv_buffer_size(65_536).unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    client.set_send_buffer_size(PIECE).unwrap();
     let (server, _) = listener.accept().unwrap();
     (client, server)
 }
 
-const PIECE: usize = 100_000;
+/// More than the reader has room for, and less than the writer has.
+const PIECE: usize = 250_000;
 
 /// Writes a piece that the peer has no room for. `None` where the system does not let the
 /// memory be pending.
@@ -216,4 +218,48 @@ fn a_deadline_ends_it_and_says_how_much() {
             dropped.load(Ordering::SeqCst) == 1
         });
     });
+}
+
+/// A connection that both sides have ended counts as ready for ever, while what it still has
+/// to send waits for a slow reader.
+#[test]
+fn pain_16_waiting_for_the_kernel_to_be_done_costs_nothing() {
+    let name = "zerocopy::pain_16_waiting_for_the_kernel_to_be_done_costs_nothing";
+    in_child(name, &[], || {
+        on_workers(|| {
+            let dropped = Arc::new(AtomicUsize::new(0));
+            let Some((writer, reader)) = pending(&dropped) else {
+                return;
+            };
+            reader.shutdown(Shutdown::Write).unwrap();
+            assert_eq!((&writer).read(&mut [0]).unwrap(), 0);
+            drop(writer);
+            let before = time_of_the_lingering_thread();
+            thread::sleep(Duration::from_millis(300));
+            let after = time_of_the_lingering_thread();
+            assert!(after - before < 10, "{} of 30 ticks", after - before);
+            assert_eq!(dropped.load(Ordering::SeqCst), 0);
+            assert_eq!(check(reader, 1).unwrap(), PIECE);
+            until("the memory is let go", || {
+                dropped.load(Ordering::SeqCst) == 1
+            });
+        });
+    });
+}
+
+/// How much time it has used, in hundredths of a second.
+fn time_of_the_lingering_thread() -> u64 {
+    for task in std::fs::read_dir("/proc/self/task").unwrap() {
+        let path = task.unwrap().path();
+        let stat = std::fs::read_to_string(path.join("stat")).unwrap_or_default();
+        if let Some((start, rest)) = stat.split_once(") ")
+            && start.contains("netpoll-linger")
+        {
+            let fields: Vec<_> = rest.split(' ').collect();
+            let ticks = |at: usize| fields[at].parse::<u64>().unwrap();
+            return ticks(11) + ticks(12);
+        }
+    }
+    // It has not begun.
+    0
 }
