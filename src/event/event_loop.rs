@@ -199,7 +199,7 @@ impl<H: Handler> EventLoop<H> {
         let shared = wants_handle.then(|| Shared::new(remote, Key(u64::MAX)));
         remote.send(Command::Adopt(Adoption {
             fd,
-            session: Served::new(&inner.handler),
+            session: Served::boxed(&inner.handler),
             stash,
             shared: shared.clone(),
             started: false,
@@ -213,7 +213,7 @@ impl<H: Handler> EventLoop<H> {
     /// Has a worker that has far more connections than another one give it some.
     fn even_out(&self, crew: &Crew, _chosen: usize) {
         let turn = self.inner.tally.accepted.load(Ordering::Relaxed);
-        if turn % placement::LOOK_EVERY == 0 {
+        if turn.is_multiple_of(placement::LOOK_EVERY) {
             placement::even_out(&crew.remotes);
         }
     }
