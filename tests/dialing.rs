@@ -669,7 +669,8 @@ fn many_dials(dials: usize) {
     assert!(connected > 0 && timed_out > 0, "{connected} {timed_out}");
     assert!(connected + timed_out < dials);
     until("no descriptor is left", || descriptors() <= before);
-    assert_eq!(runtime.tasks(), 1, "only the acceptor is left");
+    // Whoever joins a task may come a little before it is counted out.
+    until("only the acceptor is left", || runtime.tasks() == 1);
     good.close();
     accepting.join().unwrap();
     until("no task is left", || runtime.tasks() == 0);
