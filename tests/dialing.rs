@@ -386,12 +386,14 @@ fn networks_are_those_of_go() {
         }
         assert_eq!(kind(net::dial("udp6", &udp)), ErrorKind::InvalidInput);
 
-        let address = Addr::from(unix_address()).to_string();
-        let unix = net::listen("unix", &address).unwrap();
-        let mut conn = net::dial("unix", &address).unwrap();
-        let (mut served, _) = unix.accept().unwrap();
-        conn.write_all(b"hello").unwrap();
-        assert_eq!(served.read(&mut [0; 16]).unwrap(), 5);
+        for network in ["unix", "unixpacket"] {
+            let address = Addr::from(unix_address()).to_string();
+            let unix = net::listen(network, &address).unwrap();
+            let mut conn = net::dial(network, &address).unwrap();
+            let (mut served, _) = unix.accept().unwrap();
+            conn.write_all(b"hello").unwrap();
+            assert_eq!(served.read(&mut [0; 16]).unwrap(), 5);
+        }
 
         let address = Addr::from(unix_address()).to_string();
         let unixgram = net::listen_packet("unixgram", &address).unwrap();
@@ -403,7 +405,6 @@ fn networks_are_those_of_go() {
             ("", ErrorKind::InvalidInput),
             ("TCP", ErrorKind::InvalidInput),
             ("tcp5", ErrorKind::InvalidInput),
-            ("unixpacket", ErrorKind::Unsupported),
             ("ip4:icmp", ErrorKind::Unsupported),
         ] {
             for error in [
@@ -668,7 +669,8 @@ fn many_dials(dials: usize) {
     assert!(connected > 0 && timed_out > 0, "{connected} {timed_out}");
     assert!(connected + timed_out < dials);
     until("no descriptor is left", || descriptors() <= before);
-    assert_eq!(runtime.tasks(), 1, "only the acceptor is left");
+    // Whoever joins a task may come a little before it is counted out.
+    until("only the acceptor is left", || runtime.tasks() == 1);
     good.close();
     accepting.join().unwrap();
     until("no task is left", || runtime.tasks() == 0);

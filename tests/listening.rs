@@ -325,6 +325,20 @@ fn the_hook_sees_the_socket_before_it_is_bound() {
 }
 
 #[test]
+fn a_path_goes_with_its_listener() {
+    everywhere(|| {
+        let name = format!("netpoll-listening-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        for network in ["unix", "unixpacket"] {
+            let listener = net::listen(network, path.to_str().unwrap()).unwrap();
+            assert!(path.exists());
+            drop(listener);
+            assert!(!path.exists());
+        }
+    });
+}
+
+#[test]
 fn each_worker_has_a_listener_at_one_address() {
     for at in [V4, ":0"] {
         on_workers(move || {

@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::{Addr, Dialer, ListenConfig, TcpListener, TcpStream, UdpSocket};
 use crate::os::linux::net::SocketAddrExt;
-use crate::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram, UnixListener, UnixStream};
+use crate::os::unix::net::{
+    SocketAddr as UnixAddr, UnixDatagram, UnixListener, UnixSeqpacket, UnixSeqpacketListener,
+    UnixStream,
+};
 
 /// A connection of any network; see [`dial()`] and [`Listener::accept`].
 ///
@@ -24,6 +27,8 @@ pub enum Conn {
     Unix(UnixStream),
     /// `"unixgram"`.
     Unixgram(UnixDatagram),
+    /// `"unixpacket"`.
+    Unixpacket(UnixSeqpacket),
 }
 
 /// A listener of any network; see [`listen()`].
@@ -34,6 +39,8 @@ pub enum Listener {
     Tcp(TcpListener),
     /// `"unix"`.
     Unix(UnixListener),
+    /// `"unixpacket"`.
+    Unixpacket(UnixSeqpacketListener),
 }
 
 /// A socket for datagrams of any network; see [`listen_packet()`].
@@ -107,8 +114,8 @@ macro_rules! common_methods {
     };
 }
 
-common_methods!(Conn: Tcp | Udp | Unix | Unixgram);
-common_methods!(Listener: Tcp | Unix);
+common_methods!(Conn: Tcp | Udp | Unix | Unixgram | Unixpacket);
+common_methods!(Listener: Tcp | Unix | Unixpacket);
 common_methods!(PacketConn: Udp | Unixgram);
 
 /// `transfer_deadlines!(Conn: Tcp | Udp)`: what has two directions.
@@ -140,7 +147,7 @@ macro_rules! transfer_deadlines {
     };
 }
 
-transfer_deadlines!(Conn: Tcp | Udp | Unix | Unixgram);
+transfer_deadlines!(Conn: Tcp | Udp | Unix | Unixgram | Unixpacket);
 transfer_deadlines!(PacketConn: Udp | Unixgram);
 
 impl Conn {
@@ -151,7 +158,7 @@ impl Conn {
     /// `NotConnected` when the connection is gone.
     #[doc(alias = "RemoteAddr")]
     pub fn peer_addr(&self) -> io::Result<Addr> {
-        each!(Conn: Tcp | Udp | Unix | Unixgram, self, socket => socket.peer_addr().map(Addr::from))
+        each!(Conn: Tcp | Udp | Unix | Unixgram | Unixpacket, self, socket => socket.peer_addr().map(Addr::from))
     }
 }
 
@@ -168,6 +175,7 @@ impl Read for &Conn {
             }
             Conn::Udp(socket) => socket.recv(buffer),
             Conn::Unixgram(socket) => socket.recv(buffer),
+            Conn::Unixpacket(socket) => socket.recv(buffer),
         }
     }
 }
@@ -185,6 +193,7 @@ impl Write for &Conn {
             }
             Conn::Udp(socket) => socket.send(bytes),
             Conn::Unixgram(socket) => socket.send(bytes),
+            Conn::Unixpacket(socket) => socket.send(bytes),
         }
     }
 
@@ -240,6 +249,10 @@ impl Listener {
             Listener::Unix(listener) => {
                 let (stream, peer) = listener.accept()?;
                 (Conn::Unix(stream), peer.into())
+            }
+            Listener::Unixpacket(listener) => {
+                let (packets, peer) = listener.accept()?;
+                (Conn::Unixpacket(packets), peer.into())
             }
         })
     }

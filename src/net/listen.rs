@@ -11,7 +11,9 @@ use super::options::{Options, option_methods};
 use super::target::{self, Empty, Target};
 use super::{Addr, Listener, OpError, PacketConn, TcpListener, ToSocketAddrs, UdpSocket};
 use crate::fd::Socket;
-use crate::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram, UnixListener};
+use crate::os::unix::net::{
+    SocketAddr as UnixAddr, UnixDatagram, UnixListener, UnixSeqpacketListener,
+};
 use crate::sched::workers;
 use crate::sys::socket::{options as socket_options, setup, unix};
 
@@ -269,7 +271,8 @@ impl ListenConfig {
     }
 
     /// Listens for connections of Unix. [`resolve_unix_addr`](super::resolve_unix_addr) makes
-    /// an address of text. A path stays when the listener is closed, as in std.
+    /// an address of text. A path is removed when the listener ends, as in Go; see
+    /// [`set_unlink_on_close`](UnixListener::set_unlink_on_close).
     ///
     /// # Errors
     ///
@@ -289,12 +292,40 @@ impl ListenConfig {
     /// ```
     #[doc(alias = "ListenUnix")]
     pub fn listen_unix(&self, address: &UnixAddr) -> io::Result<UnixListener> {
-        let listen = || {
-            let fd = self.unix_socket(Network::Unix, address, unix::stream()?)?;
-            setup::listen_unix(fd.as_fd(), address, self.backlog)?;
-            Ok(UnixListener::from_socket(Socket::new_listener(fd)))
+        let made = |socket| {
+            let listener = UnixListener::from_socket(socket);
+            listener.set_unlink_on_close(true).map(|()| listener)
         };
-        listen().map_err(|cause| failed(Network::Unix, Some(address.clone().into()), cause))
+        self.unix_listener(Network::Unix, address, unix::stream, made)
+    }
+
+    /// Listens for connections of Unix that carry packets, like
+    /// [`listen_unix`](Self::listen_unix).
+    ///
+    /// # Errors
+    ///
+    /// See [above](Self#errors).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::net::{Dialer, ListenConfig, resolve_unix_addr};
+    ///
+    /// let address = resolve_unix_addr(&format!("@netpoll example {}", std::process::id()))?;
+    /// let listener = ListenConfig::new().listen_unixpacket(&address)?;
+    /// let client = Dialer::new().dial_unixpacket(&address)?;
+    /// let (server, _) = listener.accept()?;
+    /// client.send(b"hello")?;
+    /// assert_eq!(server.recv(&mut [0; 16])?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "ListenUnix")]
+    pub fn listen_unixpacket(&self, address: &UnixAddr) -> io::Result<UnixSeqpacketListener> {
+        let made = |socket| {
+            let listener = UnixSeqpacketListener::from_socket(socket);
+            listener.set_unlink_on_close(true).map(|()| listener)
+        };
+        self.unix_listener(Network::Unixpacket, address, unix::seqpacket, made)
     }
 
     /// Makes a socket of Unix that receives datagrams at an address. A path stays when it is
@@ -314,12 +345,12 @@ impl ListenConfig {
     }
 
     /// Listens on a network that is named as in Go: `"tcp"`, `"tcp4"`, `"tcp6"` (at
-    /// `host:service`), `"unix"` (at a path, or `@` and an abstract name).
+    /// `host:service`), `"unix"`, `"unixpacket"` (at a path, or `@` and an abstract name).
     ///
     /// # Errors
     ///
     /// See [above](Self#errors); `InvalidInput` for a network that has no meaning, or is for
-    /// datagrams, `Unsupported` for one of Go's that is not here (`"unixpacket"`).
+    /// datagrams, `Unsupported` for one of Go's that is not here (`"ip"`).
     ///
     /// # Examples
     ///
@@ -336,6 +367,9 @@ impl ListenConfig {
             tcp @ Network::Tcp(_) => Ok(Listener::Tcp(self.tcp(tcp, Target::parse(address))?)),
             Network::Unix => Ok(Listener::Unix(
                 self.listen_unix(&unix_addr(Network::Unix, address)?)?,
+            )),
+            Network::Unixpacket => Ok(Listener::Unixpacket(
+                self.listen_unixpacket(&unix_addr(Network::Unixpacket, address)?)?,
             )),
             other => Err(unsuitable(other, "it has no connections")),
         }
@@ -424,6 +458,21 @@ impl ListenConfig {
         let name = network.name_for(address);
         self.options.control(name, &Addr::Ip(*address), fd)?;
         setup::bind(fd, address)
+    }
+
+    fn unix_listener<T>(
+        &self,
+        network: Network,
+        address: &UnixAddr,
+        socket: fn() -> io::Result<OwnedFd>,
+        made: impl FnOnce(Socket) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let listen = || {
+            let fd = self.unix_socket(network, address, socket()?)?;
+            setup::listen_unix(fd.as_fd(), address, self.backlog)?;
+            made(Socket::new_listener(fd))
+        };
+        listen().map_err(|cause| failed(network, Some(address.clone().into()), cause))
     }
 
     fn unix_socket(

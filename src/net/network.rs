@@ -27,6 +27,7 @@ pub(super) enum Network {
     Udp(Family),
     Unix,
     Unixgram,
+    Unixpacket,
 }
 
 impl Network {
@@ -47,7 +48,7 @@ impl Network {
             "udp6" => Network::Udp(Family::V6),
             "unix" => Network::Unix,
             "unixgram" => Network::Unixgram,
-            "unixpacket" => return Err(unsupported(name)),
+            "unixpacket" => Network::Unixpacket,
             raw if raw.split(':').next().is_some_and(is_raw) => return Err(unsupported(name)),
             _ => {
                 return Err(io::Error::new(
@@ -64,6 +65,7 @@ impl Network {
             Network::Udp(family) => by_family(family, ["udp", "udp4", "udp6"]),
             Network::Unix => "unix",
             Network::Unixgram => "unixgram",
+            Network::Unixpacket => "unixpacket",
         }
     }
 
@@ -85,7 +87,7 @@ impl Network {
     pub(super) fn family(self) -> Option<Family> {
         match self {
             Network::Tcp(family) | Network::Udp(family) => Some(family),
-            Network::Unix | Network::Unixgram => None,
+            Network::Unix | Network::Unixgram | Network::Unixpacket => None,
         }
     }
 }

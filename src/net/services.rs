@@ -54,7 +54,7 @@ pub fn lookup_port(network: &str, service: &str) -> io::Result<u16> {
     let protocol = match Network::parse(network)? {
         Network::Tcp(_) => "tcp",
         Network::Udp(_) => "udp",
-        Network::Unix | Network::Unixgram => {
+        Network::Unix | Network::Unixgram | Network::Unixpacket => {
             let message = format!("network {network:?} has no ports");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }

@@ -14,7 +14,7 @@ use super::options::{Options, option_methods};
 use super::target::{self, Empty, Target};
 use super::{Addr, Conn, OpError, TcpStream, ToSocketAddrs, UdpSocket};
 use crate::fd::Socket;
-use crate::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram, UnixStream};
+use crate::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram, UnixSeqpacket, UnixStream};
 use crate::sys::socket::{self, Errno, options as socket_options, setup, udp, unix};
 use crate::task::Time;
 use race::Failure;
@@ -246,21 +246,20 @@ impl Dialer {
     /// ```
     #[doc(alias = "DialUnix")]
     pub fn dial_unix(&self, address: &UnixAddr) -> io::Result<UnixStream> {
-        let connect = || {
-            let fd = self.unix_socket(Network::Unix, address, unix::stream()?)?;
-            let socket = Socket::new(fd);
-            let Some(instant) = self.instant() else {
-                return UnixStream::connect_socket(socket, address, None);
-            };
-            let left = instant.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            crate::fd::connect_timeout(left, |left| {
-                UnixStream::connect_socket(socket, address, Some(left))
-            })
-        };
-        connect().map_err(|cause| self.failed(Network::Unix, Some(address.clone().into()), cause))
+        let connect = UnixStream::connect_socket;
+        self.unix_connection(Network::Unix, address, unix::stream, connect)
+    }
+
+    /// Connects to a listener of Unix for packets; waits and fails like
+    /// [`dial_unix`](Self::dial_unix).
+    ///
+    /// # Errors
+    ///
+    /// As for [`dial_unix`](Self::dial_unix).
+    #[doc(alias = "DialUnix")]
+    pub fn dial_unixpacket(&self, address: &UnixAddr) -> io::Result<UnixSeqpacket> {
+        let connect = UnixSeqpacket::connect_socket;
+        self.unix_connection(Network::Unixpacket, address, unix::seqpacket, connect)
     }
 
     /// Makes a socket for datagrams of Unix, with a peer. The peer can answer only if this
@@ -293,16 +292,17 @@ impl Dialer {
     }
 
     /// Connects by a network that is named as in Go: `"tcp"`, `"tcp4"`, `"tcp6"`, `"udp"`,
-    /// `"udp4"`, `"udp6"` (to `host:service`), `"unix"`, `"unixgram"` (to a path, or
-    /// `@` and an abstract name).
+    /// `"udp4"`, `"udp6"` (to `host:service`), `"unix"`, `"unixgram"`, `"unixpacket"` (to a
+    /// path, or `@` and an abstract name).
     ///
     /// Waits like [`dial_tcp`](Self::dial_tcp), [`dial_udp`](Self::dial_udp),
-    /// [`dial_unix`](Self::dial_unix), [`dial_unixgram`](Self::dial_unixgram).
+    /// [`dial_unix`](Self::dial_unix), [`dial_unixgram`](Self::dial_unixgram),
+    /// [`dial_unixpacket`](Self::dial_unixpacket).
     ///
     /// # Errors
     ///
     /// See [above](Self#errors); `InvalidInput` for a network that has no meaning,
-    /// `Unsupported` for one of Go's that is not here (`"unixpacket"`, `"ip"`).
+    /// `Unsupported` for one of Go's that is not here (`"ip"`: see [`IpSocket`](super::IpSocket)).
     ///
     /// # Examples
     ///
@@ -330,6 +330,7 @@ impl Dialer {
             Network::Udp(_) => Conn::Udp(self.udp(parsed, Target::parse(address))?),
             Network::Unix => Conn::Unix(self.dial_unix(&unix()?)?),
             Network::Unixgram => Conn::Unixgram(self.dial_unixgram(&unix()?)?),
+            Network::Unixpacket => Conn::Unixpacket(self.dial_unixpacket(&unix()?)?),
         })
     }
 
@@ -395,6 +396,28 @@ impl Dialer {
         }
         let (address, cause) = first.expect("there is an address at least");
         Err(self.failed(network, Some(address.into()), cause))
+    }
+
+    /// Makes a socket of Unix and connects it, within the bounds.
+    fn unix_connection<T>(
+        &self,
+        network: Network,
+        address: &UnixAddr,
+        socket: fn() -> io::Result<OwnedFd>,
+        connect: fn(Socket, &UnixAddr, Option<Duration>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let connect = || {
+            let socket = Socket::new(self.unix_socket(network, address, socket()?)?);
+            let Some(instant) = self.instant() else {
+                return connect(socket, address, None);
+            };
+            let left = instant.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            crate::fd::connect_timeout(left, |left| connect(socket, address, Some(left)))
+        };
+        connect().map_err(|cause| self.failed(network, Some(address.clone().into()), cause))
     }
 
     /// Shows a new socket to the user, and binds it.

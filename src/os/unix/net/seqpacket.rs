@@ -101,6 +101,15 @@ impl UnixSeqpacket {
 
     fn connect_within(address: &SocketAddr, timeout: Option<Duration>) -> io::Result<Self> {
         let socket = Socket::new(unix::seqpacket()?);
+        Self::connect_socket(socket, address, timeout)
+    }
+
+    /// Connects a new socket, which is in non-blocking mode; `WouldBlock` after the timeout.
+    pub(crate) fn connect_socket(
+        socket: Socket,
+        address: &SocketAddr,
+        timeout: Option<Duration>,
+    ) -> io::Result<Self> {
         socket.try_patiently(Timeout::new(timeout), || {
             unix::connect(socket.as_fd(), address)
         })?;
