@@ -197,9 +197,9 @@ impl Fd {
         let duplicate = self.before_replacing();
         let replaced = dead().is_some_and(|dead| socket::replace(self.as_fd(), dead).is_ok());
         if replaced {
-            if let Some(duplicate) = duplicate {
-                self.leave_memory(duplicate, true);
-            }
+            // Without a duplicate the first such send came in between, if there was any.
+            let duplicate = duplicate.unwrap_or_else(|| Err(Closed::error()));
+            self.leave_memory(duplicate, true);
         } else {
             // No descriptor to spare. This ends the connection as well; the number
             // then refers to the dead socket itself.

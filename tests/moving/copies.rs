@@ -404,8 +404,9 @@ fn descriptors(kind: &str) -> usize {
 #[test]
 fn pain_10_pipes_come_back_and_are_empty() {
     in_child("copies::pain_10_pipes_come_back_and_are_empty", &[], || {
-        on_workers(|| {
-            let (pipes, sockets) = (descriptors("pipe:"), descriptors("socket:"));
+        // Before there are workers, and what they have on their shelves.
+        let (pipes, sockets) = (descriptors("pipe:"), descriptors("socket:"));
+        on_workers(move || {
             for round in 0..3 {
                 let held: Vec<_> = (0..4).map(|_| stuck()).collect();
                 assert!(
@@ -439,8 +440,8 @@ fn pain_10_pipes_come_back_and_are_empty() {
 #[test]
 fn an_idle_copy_holds_no_pipe() {
     in_child("copies::an_idle_copy_holds_no_pipe", &[], || {
-        on_workers(|| {
-            let before = descriptors("pipe:");
+        let before = descriptors("pipe:");
+        on_workers(move || {
             let connections: Vec<_> = (0..40)
                 .map(|_| {
                     let ((mut input, from), (to, mut output)) = (pair(), pair());

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use netpoll::io::Closed;
+use netpoll::Builder;
+use netpoll::io::{Cancelled, Closed};
 use netpoll::net::{self, Shutdown};
 use netpoll::thread;
 
-use crate::common::{everywhere, kind, on_workers, until};
+use crate::common::{LONG, everywhere, kind, on_workers, until};
 use crate::pattern::{MUCH, check, write};
 
 #[test]
@@ -133,6 +134,18 @@ fn closing_dropping_and_shutting_down_end_what_waits() {
         drop(right);
         assert_eq!((&left).read(&mut [0]).unwrap(), 0);
     });
+}
+
+#[test]
+fn the_end_of_a_runtime_ends_a_wait() {
+    let runtime = Builder::new().workers(1).build().unwrap();
+    let (left, _right) = net::pipe();
+    let writer = left.try_clone().unwrap();
+    let reads = runtime.spawn(move || (&left).read(&mut [0]));
+    let writes = runtime.spawn(move || (&writer).write(b"to nobody"));
+    runtime.shutdown(Instant::now() + LONG);
+    assert!(Cancelled::is_cause_of(&reads.join().unwrap().unwrap_err()));
+    assert!(Cancelled::is_cause_of(&writes.join().unwrap().unwrap_err()));
 }
 
 /// The reader got the other byte, or was ended by closing; then the next read is.
