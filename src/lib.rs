@@ -112,6 +112,7 @@
 //! | [`fs`] | files and directories, in the shape of [`std::fs`], off the workers |
 //! | [`process`] | children, in the shape of [`std::process`]: waits and pipes that park |
 //! | [`io`] | buffers that are there while there are bytes, `copy`, pipes, standard input, in the shape of [`std::io`] |
+//! | [`event`] | handlers instead of tasks: a connection that does nothing costs a hundred bytes |
 //! | [`buf`] | bytes without copying them: `LinkBuffer`, a chain of pooled blocks |
 //! | [`blocking`] | closures that block, on threads of their own |
 //! | [`block_on`] | waiting for futures |

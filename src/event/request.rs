@@ -160,7 +160,7 @@ impl Loop {
             }
             return None;
         }
-        if flags & flag::OVER != 0 && !is_finished || there < need && !is_finished {
+        if !is_finished && (flags & flag::OVER != 0 || there < need) {
             if len > 0 {
                 let mut stash = std::mem::take(&mut slot.extra().stash);
                 stash.add(&mut state.arena, len);

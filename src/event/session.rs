@@ -30,7 +30,7 @@ pub(super) struct Served<H: Handler> {
 }
 
 impl<H: Handler> Served<H> {
-    pub(super) fn new(handler: &Arc<H>) -> Box<dyn Session> {
+    pub(super) fn boxed(handler: &Arc<H>) -> Box<dyn Session> {
         Box::new(Self {
             handler: Arc::clone(handler),
             context: None,

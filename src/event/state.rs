@@ -716,11 +716,7 @@ impl State {
 /// Sends the next `n` bytes of a buffer, until the socket is full. Returns how many are
 /// left.
 #[inline]
-fn send_some(
-    fd: BorrowedFd<'_>,
-    from: &mut LinkBuffer,
-    n: usize,
-) -> Result<usize, (Errno, usize)> {
+fn send_some(fd: BorrowedFd<'_>, from: &mut LinkBuffer, n: usize) -> Result<usize, (Errno, usize)> {
     let mut left = n;
     while left > 0 {
         let mut slices = [IoSlice::new(&[]); PIECES];

@@ -29,7 +29,11 @@ impl Diary {
     }
 
     fn call<R>(&self, what: impl Into<String>, call: impl FnOnce() -> R) -> R {
-        assert_eq!(self.inside.fetch_add(1, Ordering::SeqCst), 0, "they overlap");
+        assert_eq!(
+            self.inside.fetch_add(1, Ordering::SeqCst),
+            0,
+            "they overlap"
+        );
         self.said.lock().unwrap().push(what.into());
         let result = call();
         self.inside.fetch_sub(1, Ordering::SeqCst);
@@ -78,7 +82,12 @@ fn callbacks_come_in_order_and_never_overlap() {
         client.write_all(b"world").unwrap();
         client.shutdown(Shutdown::Write).unwrap();
         assert_eq!(rest(&client), b"hello world");
-        let last = || said.lock().unwrap().last().is_some_and(|said| said == "closed, first");
+        let last = || {
+            said.lock()
+                .unwrap()
+                .last()
+                .is_some_and(|said| said == "closed, first")
+        };
         until("it is closed", last);
         let said = said.lock().unwrap();
         assert_eq!(
@@ -127,7 +136,9 @@ fn large_messages_echo() {
     on_workers(|| {
         let server = Server::new(echo);
         let client = server.connect();
-        let message: Vec<u8> = (0..3_000_000_u32).map(|i| (i.wrapping_mul(i) >> 7) as u8).collect();
+        let message: Vec<u8> = (0..3_000_000_u32)
+            .map(|i| (i.wrapping_mul(i) >> 7) as u8)
+            .collect();
         let sending = thread::spawn({
             let mut client = client.try_clone().unwrap();
             let message = message.clone();

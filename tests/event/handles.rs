@@ -154,7 +154,13 @@ fn pain_09_a_connection_closed_by_another_handler_within_the_turn() {
             handles.lock().unwrap().clear();
         }
         until("all are gone", || {
-            server.event_loop.metrics().connections.iter().sum::<usize>() == 0
+            server
+                .event_loop
+                .metrics()
+                .connections
+                .iter()
+                .sum::<usize>()
+                == 0
         });
     });
 }

@@ -166,7 +166,9 @@ fn a_client_is_served_like_any_other_and_knows_when_its_peer_goes() {
             send.lock().unwrap().send(reply).unwrap();
             Ok(Next::Again)
         });
-        let pool: Vec<_> = (0..5).map(|_| clients.connect(server.address).unwrap()).collect();
+        let pool: Vec<_> = (0..5)
+            .map(|_| clients.connect(server.address).unwrap())
+            .collect();
         for client in &pool {
             client.write("ping").unwrap();
         }
@@ -177,7 +179,9 @@ fn a_client_is_served_like_any_other_and_knows_when_its_peer_goes() {
         });
         assert!(pool.iter().all(|client| client.is_active()));
         server.end();
-        until("it is noticed", || pool.iter().all(|client| !client.is_active()));
+        until("it is noticed", || {
+            pool.iter().all(|client| !client.is_active())
+        });
         assert_eq!(clients.shutdown(Instant::now() + LONG).cut_off, 0);
     });
 }
@@ -265,12 +269,16 @@ fn skewed_connections_even_out_with_their_contexts_and_handles() {
         assert_eq!(server.event_loop.metrics().connections, [60, 0]);
         server.event_loop.set_workers(2);
         server.event_loop.rebalance();
-        until("they have moved", || server.event_loop.metrics().connections == [30, 30]);
+        until("they have moved", || {
+            server.event_loop.metrics().connections == [30, 30]
+        });
         assert_eq!(server.event_loop.metrics().moved, 30);
         count(2);
         // Back again, while they are busy: those that are idle go at once.
         server.event_loop.set_workers(1);
-        until("they have moved", || server.event_loop.metrics().connections[0] == 60);
+        until("they have moved", || {
+            server.event_loop.metrics().connections[0] == 60
+        });
         count(3);
         assert_eq!(server.end().cut_off, 0);
     });
@@ -402,8 +410,10 @@ fn a_peer_goes_while_handlers_are_parked_in_the_middle_of_a_phase() {
             for mut client in &clients {
                 client.write_all(b"something").unwrap();
             }
-            let (go, stay): (Vec<_>, Vec<_>) =
-                clients.into_iter().enumerate().partition(|(n, _)| n % 2 == 0);
+            let (go, stay): (Vec<_>, Vec<_>) = clients
+                .into_iter()
+                .enumerate()
+                .partition(|(n, _)| n % 2 == 0);
             drop(go);
             for (_, client) in &stay {
                 let mut client = client;
@@ -411,7 +421,9 @@ fn a_peer_goes_while_handlers_are_parked_in_the_middle_of_a_phase() {
                 client.read_exact(&mut reply).unwrap();
                 assert_eq!(&reply, b"something");
             }
-            until("half of them have ended", || ends.lock().unwrap().len() == 20);
+            until("half of them have ended", || {
+                ends.lock().unwrap().len() == 20
+            });
             drop(stay);
             until("all have ended", || ends.lock().unwrap().len() == 40);
         }

@@ -147,7 +147,10 @@ fn pain_02_a_peer_that_never_reads_its_replies_is_read_no_more() {
         let other = server.connect();
         assert_eq!(round_trip(&other, b"others go on"), b"others go on");
         let waits = handles.lock().unwrap()[0].unsent();
-        assert!(waits > 0 && waits < 400_000, "{waits} bytes wait to be sent");
+        assert!(
+            waits > 0 && waits < 400_000,
+            "{waits} bytes wait to be sent"
+        );
         // It has its replies, all of them, when it wants them.
         let mut replies = vec![0; sent];
         (&greedy).read_exact(&mut replies).unwrap();
@@ -188,7 +191,9 @@ fn pain_02_a_slow_handler_gets_no_more_than_the_mark() {
 fn who_takes_nothing_for_too_long_is_cut_off() {
     on_workers(|| {
         let (handler, ends) = Telling::new(echo);
-        let options = Options::new().write_timeout(SOON).output_marks(50_000, 10_000);
+        let options = Options::new()
+            .write_timeout(SOON)
+            .output_marks(50_000, 10_000);
         let server = Server::with_options(handler, options);
         let client = server.connect();
         client.set_write_timeout(Some(SOON * 20)).unwrap();
@@ -199,7 +204,11 @@ fn who_takes_nothing_for_too_long_is_cut_off() {
             }
         };
         until("it is cut off", || !ends.lock().unwrap().is_empty());
-        assert_eq!(*ends.lock().unwrap(), [Some(io::ErrorKind::TimedOut)], "{failed}");
+        assert_eq!(
+            *ends.lock().unwrap(),
+            [Some(io::ErrorKind::TimedOut)],
+            "{failed}"
+        );
     });
 }
 

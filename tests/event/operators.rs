@@ -96,7 +96,9 @@ fn an_operator_ends_by_a_panic_and_when_it_is_dropped() {
         let operator = Operator::new(ours, Telling { said, parks: false }).unwrap();
         theirs.write_all(b"panic").unwrap();
         until("it is over", || !operator.is_active());
-        until("it says so", || heard.try_iter().any(|news| news == "hup true"));
+        until("it says so", || {
+            heard.try_iter().any(|news| news == "hup true")
+        });
 
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
@@ -105,7 +107,9 @@ fn an_operator_ends_by_a_panic_and_when_it_is_dropped() {
         // The descriptor is closed.
         let mut rest = Vec::new();
         theirs.read_to_end(&mut rest).unwrap();
-        until("it says so", || heard.try_iter().any(|news| news == "hup false"));
+        until("it says so", || {
+            heard.try_iter().any(|news| news == "hup false")
+        });
     });
 }
 

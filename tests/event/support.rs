@@ -41,9 +41,7 @@ impl<H: Handler> Server<H> {
     /// threads, or make sure that there is something to read.
     pub(crate) fn connect(&self) -> netpoll::net::TcpStream {
         let stream = netpoll::net::TcpStream::connect(self.address).unwrap();
-        stream
-            .set_deadline(Some(Instant::now() + LONG))
-            .unwrap();
+        stream.set_deadline(Some(Instant::now() + LONG)).unwrap();
         stream
     }
 
