@@ -24,7 +24,17 @@ struct Way {
     serve: fn() -> io::Result<SocketAddr>,
 }
 
-const WAYS: [Way; 6] = [
+const WAYS: [Way; 8] = [
+    Way {
+        name: "event",
+        what: "handler, nothing left to handle",
+        serve: handlers::all,
+    },
+    Way {
+        name: "event-begun",
+        what: "handler, three bytes of a frame there, and the rest awaited",
+        serve: handlers::all_but_three_bytes,
+    },
     Way {
         name: "read",
         what: "task, `read` into 1 KiB on the stack",
@@ -97,9 +107,12 @@ fn table(wanted: usize) -> io::Result<Vec<usize>> {
 }
 
 fn check(figures: &[usize]) -> io::Result<()> {
-    let [_, copy, lines, std_copy, std_lines, _] = figures else {
+    let [event, begun, _, copy, lines, std_copy, std_lines, _] = figures else {
         unreachable!("as many as there are ways");
     };
+    if event.max(begun) >= copy {
+        return Err(io::Error::other("a handler costs as much as a task"));
+    }
     if copy + 4096 <= *std_copy && lines + 4096 <= *std_lines {
         return Ok(());
     }
@@ -212,6 +225,41 @@ mod tasks {
 
     pub(super) fn std_lines() -> io::Result<SocketAddr> {
         serve(|stream| echo_lines(&stream, BufReader::new(&stream).lines()))
+    }
+}
+
+/// Handlers, without a task for each connection.
+mod handlers {
+    use super::*;
+    use netpoll::event::{Connection, EventLoop, Handler, Next};
+    use netpoll::net::TcpListener;
+
+    fn serve(handler: impl Handler) -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        netpoll::thread::spawn(move || EventLoop::new(handler).serve(listener));
+        Ok(address)
+    }
+
+    pub(super) fn all() -> io::Result<SocketAddr> {
+        serve(|connection: &mut Connection| {
+            let all = connection.reader().next(connection.reader().len())?;
+            connection.writer().write_binary(all);
+            Ok(Next::Again)
+        })
+    }
+
+    pub(super) fn all_but_three_bytes() -> io::Result<SocketAddr> {
+        serve(|connection: &mut Connection| {
+            let Some(most) = connection.reader().len().checked_sub(3) else {
+                return Ok(Next::Need(4));
+            };
+            connection
+                .writer()
+                .write_binary(connection.reader().next(most)?);
+            connection.writer().write_binary(b"...");
+            Ok(Next::Need(100))
+        })
     }
 }
 

@@ -113,6 +113,7 @@
 //! | [`process`] | children, in the shape of [`std::process`]: waits and pipes that park |
 //! | [`io`] | buffers that are there while there are bytes, `copy`, pipes, standard input, in the shape of [`std::io`] |
 //! | [`signal`] | signals that a task waits for |
+//! | [`event`] | handlers instead of tasks: a connection that does nothing costs a hundred bytes |
 //! | [`buf`] | bytes without copying them: `LinkBuffer`, a chain of pooled blocks |
 //! | [`blocking`] | closures that block, on threads of their own |
 //! | [`block_on`] | waiting for futures |

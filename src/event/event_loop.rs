@@ -195,7 +195,7 @@ impl<H: Handler> EventLoop<H> {
         let balance = Balance::of_number(inner.balance.load(Ordering::Relaxed));
         let chosen = placement::choose(remotes, balance, &inner.turn, hash);
         let remote = &remotes[chosen];
-        inner.tally.accepted.fetch_add(1, Ordering::Relaxed);
+        let accepted = inner.tally.accepted.fetch_add(1, Ordering::Relaxed) + 1;
         let shared = wants_handle.then(|| Shared::new(remote, Key(u64::MAX)));
         remote.send(Command::Adopt(Adoption {
             fd,
@@ -206,16 +206,10 @@ impl<H: Handler> EventLoop<H> {
             sticky,
             counted: Counted::new(remote),
         }));
-        self.even_out(crew, chosen);
-        Ok(shared.map(|shared| ConnectionHandle { shared }))
-    }
-
-    /// Has a worker that has far more connections than another one give it some.
-    fn even_out(&self, crew: &Crew, _chosen: usize) {
-        let turn = self.inner.tally.accepted.load(Ordering::Relaxed);
-        if turn.is_multiple_of(placement::LOOK_EVERY) {
-            placement::even_out(&crew.remotes);
+        if accepted.is_multiple_of(placement::LOOK_EVERY) {
+            placement::even_out(remotes);
         }
+        Ok(shared.map(|shared| ConnectionHandle { shared }))
     }
 
     /// Which worker gets a new connection; see [`Balance`]. May be called at any time.

@@ -150,7 +150,12 @@ impl Loop {
             return false;
         }
         task::before_next_park(None);
-        self.state.borrow_mut().send_all();
+        let trash = {
+            let mut state = self.state.borrow_mut();
+            state.send_all();
+            state.trash.take()
+        };
+        drop(trash);
         if goes_on {
             // Others of this worker have their turn, and so has the poller.
             task::yield_now();
@@ -372,13 +377,13 @@ impl Loop {
                 if let Some(slot) = state.slot(key) {
                     slot.set(flag::CLOSING | flag::BROKEN | flag::LEAVING);
                     let extra = slot.extra();
-                    extra.output = None;
                     if let Some(reader) = extra.reader.take() {
                         reader.wake(Outcome::Woken);
                     }
                     if let Some(writer) = extra.writer.take() {
                         writer.wake(Outcome::Woken);
                     }
+                    state.drop_output(key);
                     state.queue(key);
                 }
             }),
@@ -473,6 +478,8 @@ impl Loop {
             };
             drop(commands);
         }
+        let trash = self.state.borrow_mut().trash.take();
+        drop(trash);
         let spares = std::mem::take(&mut *self.spares.borrow_mut());
         for spare in spares {
             // Nobody chose them: they end.

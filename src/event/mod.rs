@@ -1,4 +1,115 @@
 //! Connections without a task for each: handlers that a worker calls.
+//!
+//! A task that waits for its peer costs a stack. For tens of thousands of connections
+//! that do nothing most of the time, or for a protocol of small requests, there is this:
+//! the worker itself reads what comes, calls a [`Handler`], and sends what that wrote. A
+//! connection on which nothing happens is a struct of about a hundred bytes.
+//!
+//! ```
+//! use netpoll::event::{Connection, EventLoop, Next};
+//! use netpoll::net::{TcpListener, TcpStream};
+//! use std::io::{Read, Write};
+//! use std::time::{Duration, Instant};
+//!
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let address = listener.local_addr()?;
+//!
+//! // Two bytes of length, and the message.
+//! let server = EventLoop::new(|connection: &mut Connection| {
+//!     let reader = connection.reader();
+//!     let Some(header) = reader.try_peek(2) else {
+//!         return Ok(Next::Need(2));
+//!     };
+//!     let len = 2 + usize::from(u16::from_be_bytes([header[0], header[1]]));
+//!     let Some(message) = reader.try_next(len) else {
+//!         return Ok(Next::Need(len));
+//!     };
+//!     connection.writer().write_binary(message);
+//!     Ok(Next::Again)
+//! });
+//! let serving = netpoll::thread::spawn({
+//!     let server = server.clone();
+//!     move || server.serve(listener)
+//! });
+//!
+//! let mut client = TcpStream::connect(address)?;
+//! client.write_all(b"\0\x05hello")?;
+//! let mut reply = [0; 7];
+//! client.read_exact(&mut reply)?;
+//! assert_eq!(&reply, b"\0\x05hello");
+//!
+//! let shutdown = server.shutdown(Instant::now() + Duration::from_secs(10));
+//! assert_eq!(shutdown.cut_off, 0);
+//! serving.join().unwrap()?;
+//! # std::io::Result::Ok(())
+//! ```
+//!
+//! # What is promised
+//!
+//! - **One at a time.** The callbacks of a connection run in order, never two at once,
+//!   `disconnect` included.
+//! - **A handler may park**, like any task: read more, dial a backend, take a lock, sleep.
+//!   Its worker goes on with the others meanwhile. How many may be parked at once is
+//!   [bounded](Options::most_parked). One that cannot go on for want of input had better
+//!   return [`Next::Need`], which holds no stack.
+//! - **A panic closes its connection**, and nothing else.
+//! - **Nothing that a peer does makes memory grow beyond the marks.** What it sends is
+//!   read as it is handled; what it does not take stops the reading of its requests.
+//! - **Closing sends first.** What was written is sent, within
+//!   [a time](Options::close_timeout); what was received when the peer closes is handled.
+//! - **Timeouts** are those of [`Options`], or of [a
+//!   connection](Connection::set_timeouts). They cost no system call, and no timer for
+//!   each thing that happens.
+//!
+//! # Phases
+//!
+//! A worker receives from all sockets that have something, up to 64 KiB in all, then runs
+//! the handlers, then sends, one system call for each connection. That is faster than to
+//! do it one connection after the other, and it is why a reply may wait for other
+//! handlers of the phase, though not longer than [half a millisecond](Options::phase) plus
+//! the one that runs.
+//!
+//! # The worker's thread-locals
+//!
+//! Handlers run on a task that serves many connections, so
+//! [`thread_local!`](crate::thread_local) does not tell one connection from another: that
+//! is what the [context](Handler::Context) is for. A handler that computes for long holds
+//! up its worker: use [`blocking`](crate::blocking), which parks.
+//!
+//! # For readers of CloudWeGo's netpoll
+//!
+//! | there | here |
+//! |---|---|
+//! | `NewEventLoop`, options | [`EventLoop::with_options`], [`Options`] |
+//! | `OnPrepare`, `OnConnect`, `OnRequest`, `OnDisconnect` | [`Handler`]'s methods |
+//! | `AddCloseCallback` | [`Connection::on_close`] |
+//! | `Connection`, by its handler | [`Connection`] |
+//! | `Connection`, by anybody else | [`ConnectionHandle`] |
+//! | `SetOnRequest` | [`EventLoop::adopt`] |
+//! | `Dialer` | [`EventLoop::connect`] |
+//! | `SetNumLoops`, `SetLoadBalance`, `PollerNum` | [`EventLoop::set_workers`], [`EventLoop::set_balance`] |
+//! | `FDOperator` | [`Operator`] |
+//! | `BufferSize` | no buffer is set aside: [`Options::phase`] |
+//! | `Runner`, `DisableGopool` | handlers run on the worker; those that park keep the stack |
+//! | `LoggerOutput` | nothing is logged: [`Connection::error`] and [`EventLoop::metrics`] tell |
+
+// | file | idea |
+// |---|---|
+// | `handler`, `session` | what a user provides; the same, whatever types it has |
+// | `event_loop`, `placement`, `options` | the server, and which worker gets what |
+// | `connection`, `handle` | what a handler has of a connection, and what others have |
+// | `slot` | what a loop keeps of a connection |
+// | `state` | receiving, sending and timers: calls nobody |
+// | `looper` | the loop of a worker: who drives it |
+// | `request` | running the handlers of one connection |
+// | `remote` | what other threads reach of a loop |
+// | `framed`, `operator` | built from these |
+//
+// Why it is sound to run users' code in the middle of all this: a loop's state is in one
+// `RefCell`, which is borrowed for steps that call nobody, and never while a handler
+// runs. What a handler has is a working set of its own. What belongs to a connection
+// (context, handler) is taken out of its place while it runs, and a place is not freed
+// while it is busy. Everything is named by index and generation.
 
 #![forbid(unsafe_code)]
 

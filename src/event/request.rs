@@ -279,7 +279,7 @@ impl Loop {
             slot.need = 0;
         }
         let left = connection.input.len();
-        let mut limit = None;
+        let (mut limit, mut surplus) = (None, None);
         match verdict {
             Verdict::Goes(need) => {
                 if need > 0 {
@@ -296,8 +296,10 @@ impl Loop {
             Verdict::Again => slot.set(flag::AGAIN),
             Verdict::Closes(error) => {
                 slot.set(flag::CLOSING);
-                if let Some(error) = error {
-                    slot.extra().error.get_or_insert(error);
+                if let Some(error) = error
+                    && let Some(later) = slot.add_error(error)
+                {
+                    surplus = Some(later);
                 }
             }
         }
@@ -321,7 +323,14 @@ impl Loop {
             extra.begun_at = None;
             slot.slim();
         }
-        connection.input.recycle(KEPT);
+        if connection.input.is_empty() {
+            connection.input.recycle(KEPT);
+        } else {
+            state.trash.add(std::mem::take(&mut connection.input));
+        }
+        if let Some(error) = surplus {
+            state.trash.add_error(error);
+        }
         connection.leave();
         let Some(slot) = state.slot(key) else {
             return;
@@ -369,8 +378,9 @@ impl Loop {
         let close_at = slot.extra.as_ref().and_then(|extra| extra.close_at);
         let is_late = close_at.is_some_and(|at| at <= now);
         if at_once || is_late || slot.unsent() == 0 || slot.has(flag::BROKEN) {
-            // Nothing of a user's is in there any more: the handler has had its context.
-            drop(state.free(key));
+            if let Some(slot) = state.free(key) {
+                state.trash.add_slot(slot);
+            }
         }
     }
 }

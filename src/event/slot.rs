@@ -147,6 +147,16 @@ impl Slot {
         self.extra.as_ref().map_or(0, |extra| extra.unsent())
     }
 
+    /// Notes why it ends. Gives back what came after the first.
+    pub(super) fn add_error(&mut self, error: io::Error) -> Option<io::Error> {
+        let first = &mut self.extra().error;
+        if first.is_some() {
+            return Some(error);
+        }
+        *first = Some(error);
+        None
+    }
+
     /// Gives memory back that an idle connection does not need.
     pub(super) fn slim(&mut self) {
         self.extra.take_if(|extra| extra.is_empty());

@@ -1,7 +1,7 @@
 //! What a loop knows, and what it does without calling anybody.
 //!
-//! Nothing here runs code of a user's, not even a destructor: what may have one is handed
-//! to the caller, who drops it when the state is not borrowed any more.
+//! Nothing here runs code of a user's, not even a destructor: what may have one is put into
+//! the [`Trash`], which the driver empties when the state is not borrowed.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -41,6 +41,45 @@ pub(super) struct Part {
     pub(super) len: usize,
 }
 
+/// What has a destructor of a user's, perhaps.
+#[derive(Default)]
+pub(super) struct Trash {
+    slots: Vec<Slot>,
+    buffers: Vec<LinkBuffer>,
+    errors: Vec<io::Error>,
+    /// Bytes that were sent.
+    sent: LinkBuffer,
+    is_full: bool,
+}
+
+impl Trash {
+    pub(super) fn add(&mut self, buffer: LinkBuffer) {
+        self.buffers.push(buffer);
+        self.is_full = true;
+    }
+
+    pub(super) fn add_error(&mut self, error: io::Error) {
+        self.errors.push(error);
+        self.is_full = true;
+    }
+
+    pub(super) fn add_slot(&mut self, slot: Slot) {
+        self.slots.push(slot);
+        self.is_full = true;
+    }
+
+    /// Gives back what was read in a buffer.
+    fn take_read(&mut self, from: &mut LinkBuffer) {
+        from.release_to(&mut self.sent);
+        self.is_full |= self.sent.held() > 0;
+    }
+
+    /// What is to be dropped, if there is something.
+    pub(super) fn take(&mut self) -> Option<Self> {
+        self.is_full.then(|| std::mem::take(self))
+    }
+}
+
 pub(super) struct State {
     slots: Vec<Slot>,
     free: Vec<u32>,
@@ -57,6 +96,7 @@ pub(super) struct State {
     pub(super) ready: VecDeque<Key>,
     events: VecDeque<Watched>,
     incoming: Vec<Watched>,
+    pub(super) trash: Trash,
     timers: BinaryHeap<Reverse<(Time, Key)>>,
     /// As of the beginning of the turn.
     pub(super) now: Time,
@@ -77,6 +117,7 @@ impl State {
             ready: VecDeque::new(),
             events: VecDeque::new(),
             incoming: Vec::new(),
+            trash: Trash::default(),
             timers: BinaryHeap::new(),
             now: Time::now(),
             remotes: Vec::new(),
@@ -396,9 +437,17 @@ impl State {
         slot.set(flag::FINISHED | flag::BROKEN);
         let extra = slot.extra();
         extra.error.get_or_insert_with(|| errno.into());
-        extra.output = None;
+        self.drop_output(key);
         self.room(key);
         self.queue(key);
+    }
+
+    /// What waits to be sent will not be.
+    pub(super) fn drop_output(&mut self, key: Key) {
+        let extra = self.slot(key).and_then(|slot| slot.extra.as_mut());
+        if let Some(output) = extra.and_then(|extra| extra.output.take()) {
+            self.trash.add(*output);
+        }
     }
 
     // Sending.
@@ -413,10 +462,11 @@ impl State {
         let Some(slot) = self.slot(key) else {
             return;
         };
-        if !slot.has(flag::BROKEN) {
-            self.output.take_all(output);
-            self.dirty.push((key, n));
+        if slot.has(flag::BROKEN) {
+            return self.trash.add(std::mem::take(output));
         }
+        self.output.take_all(output);
+        self.dirty.push((key, n));
         output.recycle(KEPT);
     }
 
@@ -435,6 +485,7 @@ impl State {
             self.send_next(key, n);
         }
         self.dirty = dirty;
+        self.trash.take_read(&mut self.output);
         self.output.recycle(WINDOW);
     }
 
@@ -486,7 +537,7 @@ impl State {
     fn skip_output(&mut self, n: usize) {
         let there = self.output.try_skip(n);
         debug_assert!(there.is_some());
-        self.output.release();
+        self.trash.take_read(&mut self.output);
     }
 
     /// There may be room for what waits to be sent.
@@ -495,28 +546,34 @@ impl State {
         let Some(slot) = self.slot(key) else {
             return;
         };
-        let fd = slot.fd.as_ref().expect("it is open");
-        let Some(extra) = &mut slot.extra else {
-            return;
-        };
-        let Some(output) = &mut extra.output else {
+        // Taken out meanwhile, because what is sent goes to the trash.
+        let Some(mut output) = slot.extra.as_mut().and_then(|extra| extra.output.take()) else {
             return;
         };
         let before = output.len();
-        match send_some(fd.as_fd(), output, before) {
+        let sent = send_some(slot.fd(), &mut output, before);
+        self.trash.take_read(&mut output);
+        match sent {
             Ok(left) => {
-                output.release();
-                if left < before {
-                    extra.full_at = Some(now);
-                }
-                if left == 0 {
-                    (extra.output, extra.full_at) = (None, None);
-                    slot.clear(flag::FULL);
-                }
+                let slot = &mut self.slots[key.index()];
                 slot.active_at = now;
+                let extra = slot.extra();
+                if left == 0 {
+                    extra.full_at = None;
+                    slot.clear(flag::FULL);
+                    self.trash.add(*output);
+                } else {
+                    if left < before {
+                        extra.full_at = Some(now);
+                    }
+                    extra.output = Some(output);
+                }
                 self.room(key);
             }
-            Err((errno, _)) => self.fail(key, errno),
+            Err((errno, _)) => {
+                self.trash.add(*output);
+                self.fail(key, errno);
+            }
         }
     }
 
@@ -706,7 +763,7 @@ impl State {
         if is_full {
             // It would not be sent now either.
             slot.set(flag::BROKEN);
-            slot.extra().output = None;
+            self.drop_output(key);
             self.room(key);
         }
         self.queue(key);

@@ -164,3 +164,60 @@ fn pain_09_a_connection_closed_by_another_handler_within_the_turn() {
         });
     });
 }
+
+/// Bytes whose owner parks when it is dropped.
+struct Slow([u8; 3000]);
+
+impl AsRef<[u8]> for Slow {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn what_a_handler_writes_may_park_when_it_is_dropped() {
+    on_workers(|| {
+        let server = Server::new(|connection: &mut Connection| {
+            let count = connection.reader().len();
+            connection.reader().skip(count)?;
+            // A handler that is parked comes back while others are dropped.
+            thread::sleep(std::time::Duration::from_millis(1));
+            for _ in 0..count {
+                let slow = bytes::Bytes::from_owner(Slow([9; 3000]));
+                connection.writer().write_direct(slow);
+            }
+            Ok(Next::Again)
+        });
+        let clients: Vec<_> = (0..10).map(|_| server.connect()).collect();
+        for _ in 0..3 {
+            for mut client in &clients {
+                client.write_all(b"abc").unwrap();
+            }
+            for mut client in &clients {
+                let mut reply = [0; 9000];
+                client.read_exact(&mut reply).unwrap();
+                assert_eq!(reply, [9; 9000]);
+            }
+        }
+        // And those that are never sent.
+        for mut client in &clients {
+            client.write_all(&[0; 100]).unwrap();
+        }
+        drop(clients);
+        until("all are gone", || {
+            server
+                .event_loop
+                .metrics()
+                .connections
+                .iter()
+                .sum::<usize>()
+                == 0
+        });
+    });
+}

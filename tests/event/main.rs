@@ -7,5 +7,6 @@ mod callbacks;
 mod handles;
 mod lifecycle;
 mod limits;
+mod memory;
 mod operators;
 mod support;

@@ -65,6 +65,12 @@ impl LinkBuffer {
         self.with(|chain| chain.take_all(&mut other));
     }
 
+    /// Gives back what has been read, but leaves somebody else's bytes, whose destructor
+    /// may do anything, to another buffer.
+    pub(crate) fn release_to(&mut self, trash: &mut Self) {
+        self.chain.get_mut().release_to(trash.chain.get_mut());
+    }
+
     /// Empties the buffer, and keeps one block of at most so many bytes.
     #[inline]
     pub(crate) fn recycle(&mut self, most: usize) {

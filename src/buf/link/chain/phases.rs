@@ -52,6 +52,26 @@ impl Chain {
         self.flush();
     }
 
+    /// Gives back what has been read; somebody else's bytes, whose destructor may do
+    /// anything, are left to another chain, which drops them when it is dropped.
+    pub(in crate::buf::link) fn release_to(&mut self, trash: &mut Self) {
+        let mut all = self.segments.iter().chain(&self.retired);
+        if all.all(|segment| segment.block().is_some()) {
+            return self.release();
+        }
+        trash.retired.append(&mut self.retired);
+        if self.readable == 0 && self.pending == 0 {
+            trash.retired.extend(self.segments.drain(..));
+            return self.clear();
+        }
+        while self.read_at < self.flush_at && self.segments[self.read_at].readable() == 0 {
+            self.read_at += 1;
+        }
+        let taken = std::mem::take(&mut self.read_at);
+        self.flush_at -= taken;
+        trash.retired.extend(self.segments.drain(..taken));
+    }
+
     /// Empties the chain, and keeps one block, if it is no larger than so many bytes
     /// and nobody else has it.
     #[inline]

@@ -1,0 +1,67 @@
+//! What connections cost.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use netpoll::event::{Connection, Handler, Next};
+
+use crate::common::{in_child, until};
+use crate::support::{Server, echo};
+
+const CONNECTIONS: usize = 400;
+
+fn resident() -> usize {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+    text.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+/// What each of many connections costs that have sent something and do nothing.
+fn cost(handler: impl Handler) -> usize {
+    let server = Server::new(handler);
+    let exchange = || {
+        let mut client = TcpStream::connect(server.address).unwrap();
+        client.write_all(b"it is said once").unwrap();
+        let mut reply = [0; 12];
+        client.read_exact(&mut reply).unwrap();
+        client
+    };
+    // What comes once for all.
+    let mut clients: Vec<_> = (0..CONNECTIONS).map(|_| exchange()).collect();
+    clients.reserve(CONNECTIONS);
+    let before = resident();
+    clients.extend((0..CONNECTIONS).map(|_| exchange()));
+    let there = || {
+        server
+            .event_loop
+            .metrics()
+            .connections
+            .iter()
+            .sum::<usize>()
+    };
+    until("all are there", || there() == 2 * CONNECTIONS);
+    resident().saturating_sub(before) / CONNECTIONS
+}
+
+/// PAINS 3: idle connections cost a task and buffers.
+#[test]
+fn pain_03_an_idle_connection_costs_no_page_whatever_it_has_begun() {
+    in_child(
+        "memory::pain_03_an_idle_connection_costs_no_page_whatever_it_has_begun",
+        &[],
+        || {
+            // No task: the peers block their thread.
+            {
+                let idle = cost(echo);
+                let begun = cost(|connection: &mut Connection| {
+                    let most = connection.reader().len() - 3;
+                    let said = connection.reader().next(most)?;
+                    connection.writer().write_binary(said);
+                    Ok(Next::Need(100))
+                });
+                // Pages are counted as a whole, hence the bounds.
+                assert!(idle < 600, "{idle} bytes for an idle connection");
+                assert!(begun < 1000, "{begun} bytes for three bytes of a frame");
+            }
+        },
+    );
+}
