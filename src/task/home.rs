@@ -184,10 +184,9 @@ impl Home {
         let ended = self.ended.load(Ordering::Relaxed);
         let came = self.came.load(Ordering::Relaxed);
         let moved_in = self.moved_in.load(Ordering::Relaxed);
-        came.wrapping_sub(ended)
-            .checked_add_signed(moved_in)
-            .filter(|load| *load <= i64::MAX as u64)
-            .unwrap_or(0)
+        // More may have ended than came, where tasks moved in: only the sum makes sense.
+        let load = came.wrapping_sub(ended).wrapping_add_signed(moved_in);
+        if load > i64::MAX as u64 { 0 } else { load }
     }
 
     /// Leaves a task that has not started for this worker, or whoever is idle.
