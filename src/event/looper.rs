@@ -328,7 +328,13 @@ impl Loop {
     // Commands.
 
     fn obey(&self) {
-        let count = self.state.borrow().remotes.len();
+        let count = {
+            let state = self.state.borrow();
+            if !state.remotes.iter().any(|remote| remote.has_commands()) {
+                return;
+            }
+            state.remotes.len()
+        };
         for index in (0..count).rev() {
             let remote = self.state.borrow().remotes.get(index).cloned();
             let Some(remote) = remote else {

@@ -100,8 +100,13 @@ impl Remote {
         self.has_left.load(Ordering::Relaxed) && self.connections.load(Ordering::Relaxed) == 0
     }
 
+    #[inline]
+    pub(super) fn has_commands(&self) -> bool {
+        self.pending.load(Ordering::Relaxed)
+    }
+
     pub(super) fn take(&self) -> Vec<Command> {
-        if !self.pending.load(Ordering::Relaxed) {
+        if !self.has_commands() {
             return Vec::new();
         }
         let mut commands = lock(&self.commands);

@@ -377,10 +377,9 @@ impl Loop {
         };
         let close_at = slot.extra.as_ref().and_then(|extra| extra.close_at);
         let is_late = close_at.is_some_and(|at| at <= now);
-        if at_once || is_late || slot.unsent() == 0 || slot.has(flag::BROKEN) {
-            if let Some(slot) = state.free(key) {
-                state.trash.add_slot(slot);
-            }
+        let is_done = at_once || is_late || slot.unsent() == 0 || slot.has(flag::BROKEN);
+        if is_done && let Some(slot) = state.free(key) {
+            state.trash.add_slot(slot);
         }
     }
 }

@@ -65,7 +65,7 @@ const SOON: Duration = Duration::from_millis(30);
 fn who_does_nothing_is_closed_and_who_does_something_is_not() {
     on_workers(|| {
         let (handler, ends) = Telling::new(echo);
-        let server = Server::with_options(handler, Options::new().idle_timeout(SOON * 5));
+        let server = Server::with_options(handler, Options::new().idle_timeout(SOON * 40));
         let (idle, busy) = (server.connect(), server.connect());
         assert_eq!(round_trip(&idle, b"once"), b"once");
         while ends.lock().unwrap().is_empty() {
