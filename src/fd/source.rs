@@ -13,7 +13,7 @@
 
 use std::any::TypeId;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use crate::buf::Block;
 
@@ -32,17 +32,19 @@ pub(crate) trait Source: Sized + 'static {
 /// Receives from a reader of some type; takes a pointer to it.
 type Receive = unsafe fn(*const (), usize) -> io::Result<Block>;
 
-/// By the types of readers.
-static RECEIVERS: Mutex<Vec<(TypeId, Receive)>> = Mutex::new(Vec::new());
+/// By the types of readers. Written a few times in a process; read for each buffer and
+/// each copy, which must not wait for each other.
+static RECEIVERS: RwLock<Vec<(TypeId, Receive)>> = RwLock::new(Vec::new());
 
-fn receivers() -> MutexGuard<'static, Vec<(TypeId, Receive)>> {
-    RECEIVERS.lock().unwrap_or_else(PoisonError::into_inner)
+fn receivers() -> RwLockReadGuard<'static, Vec<(TypeId, Receive)>> {
+    RECEIVERS.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Makes a type of source known, references to it, and what `copy` makes of those.
 /// Once is enough.
 pub(crate) fn announce<T: Source>() {
-    receivers().extend([
+    let mut receivers = RECEIVERS.write().unwrap_or_else(PoisonError::into_inner);
+    receivers.extend([
         (TypeId::of::<T>(), from_value::<T> as Receive),
         (TypeId::of::<&'static T>(), from_reference::<T>),
         (TypeId::of::<&'static mut T>(), from_reference::<T>),

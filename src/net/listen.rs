@@ -14,7 +14,7 @@ use crate::fd::Socket;
 use crate::os::unix::net::{
     SocketAddr as UnixAddr, UnixDatagram, UnixListener, UnixSeqpacketListener,
 };
-use crate::sched::workers;
+use crate::sched::Workers;
 use crate::sys::socket::{options as socket_options, setup, unix};
 
 /// How to listen: in the shape, and with the defaults, of Go's `ListenConfig`, and with what
@@ -241,7 +241,7 @@ impl ListenConfig {
         };
         let config = config.only_v6(only_v6);
         let mut listeners = vec![first];
-        for _ in 1..workers().map_err(failed)? {
+        for _ in 1..Workers::current().map_err(failed)?.len() {
             listeners.push(config.listen_tcp(bound)?);
         }
         Ok(listeners)

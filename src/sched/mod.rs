@@ -34,4 +34,4 @@ pub use runtime::Runtime;
 
 pub(crate) use blocking::{keep_thread, run_blocking, run_blocking_until};
 pub(crate) use machine::Spawn;
-pub(crate) use runtime::{Workers, spawn, task_panicked, workers};
+pub(crate) use runtime::{Workers, spawn, task_panicked};

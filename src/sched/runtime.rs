@@ -243,15 +243,6 @@ pub(crate) fn spawn(spawn: Spawn) -> io::Result<Id> {
     })
 }
 
-/// How many workers there are in the runtime of the calling task, or in the one that
-/// starts by itself.
-pub(crate) fn workers() -> io::Result<usize> {
-    with_here(|here| match here {
-        Some((machine, _)) => Ok(machine.homes().len()),
-        None => global().map(Runtime::workers),
-    })
-}
-
 /// Tells the runtime's hook that the calling task has panicked.
 pub(crate) fn task_panicked(payload: &(dyn Any + Send)) {
     let machine = with_here(|here| here.map(|(machine, _)| Arc::clone(machine)));
