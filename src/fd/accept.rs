@@ -184,3 +184,31 @@ fn is_shortage(errno: Errno) -> bool {
         Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::sys::socket;
+
+    /// Its client was told that it is connected, and no other process gets it any more.
+    #[test]
+    fn a_connection_accepted_while_the_listener_is_closed_is_not_dropped() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let fd = Fd::with(listener.into(), Some(Box::default()));
+        let (_stream, peer) = fd
+            .accept(|listener| {
+                let accepted = socket::accept(listener);
+                fd.close();
+                accepted
+            })
+            .unwrap();
+        assert_eq!(peer, client.local_addr().unwrap());
+        let closed = fd
+            .accept(|_| unreachable!("it is closed"))
+            .map(|(_, ())| ());
+        assert!(Closed::is_cause_of(&closed.unwrap_err()));
+    }
+}

@@ -1,12 +1,13 @@
 //! Operations of the reading direction: receive, peek, accept.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::{Fd, error_of, would_block};
 use crate::buf::Block;
 use crate::poll::{Timeout, Way};
 use crate::sys::socket::Fault;
+use crate::sys::socket::envelope::Received;
 
 /// Whether an operation that returned less than was asked for has drained the
 /// descriptor, so that the next one need not be tried before there is an event.
@@ -33,9 +34,24 @@ impl Amount for usize {
     }
 }
 
-impl<A, B> Amount for (A, B) {
+/// A datagram, and where it comes from.
+impl<A> Amount for (usize, A) {
     fn amount(&self) -> usize {
-        0
+        self.0
+    }
+}
+
+impl Amount for Received {
+    fn amount(&self) -> usize {
+        self.length
+    }
+}
+
+/// A connection that was accepted, and from where. It is something, even if the listener
+/// was closed in the same moment: nobody else will ever have it.
+impl<A> Amount for (OwnedFd, A) {
+    fn amount(&self) -> usize {
+        1
     }
 }
 

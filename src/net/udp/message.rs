@@ -42,10 +42,9 @@ impl UdpSocket {
     #[doc(alias = "ReadMsgUDP")]
     #[doc(alias = "recvmsg")]
     pub fn recv_msg(&self, buffer: &mut [u8]) -> io::Result<Received> {
-        let (received, ()) = self.socket.read_with(ShortRead::ProvesNothing, |fd| {
-            Ok((udp::receive_message(fd, buffer)?, ()))
-        })?;
-        Ok(received)
+        self.socket.read_with(ShortRead::ProvesNothing, |fd| {
+            udp::receive_message(fd, buffer)
+        })
     }
 
     /// Sends a datagram, or several in [segments](Transmit::segment_size), the way that
