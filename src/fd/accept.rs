@@ -154,7 +154,7 @@ impl Fd {
             direction.consume();
             if let Err(stop) = self
                 .registration
-                .wait_for(Reason::Pause, Way::Read, &mut timeout)
+                .wait_for(Reason::Pause, Way::Read, &mut timeout, 0)
             {
                 break stop;
             }

@@ -262,7 +262,8 @@ impl Fd {
     /// Waits until a direction is ready, or may be.
     fn wait(&self, way: Way, timeout: &mut Timeout) -> Result<(), Stop> {
         self.reap();
-        self.registration.wait(self.as_fd(), way, timeout)
+        let beside = std::ptr::from_ref(self).addr();
+        self.registration.wait(self.as_fd(), way, timeout, beside)
     }
 
     /// Says that an operation is worth trying, whatever was known before.

@@ -41,7 +41,8 @@ const MORE: u64 = 1 << 1;
 const STICKY: u64 = 1 << 2;
 const CLOSED: u64 = 1 << 3;
 
-/// See the [module](self).
+/// See the [module](self). The word comes first: see [`Descriptor`](super::Descriptor).
+#[repr(C)]
 pub(crate) struct Direction {
     word: AtomicU64,
     /// The waiters after the first. Pushed to, and `MORE` set, under the lock.
@@ -84,6 +85,14 @@ impl Direction {
     /// Whether anybody waits. A moment later it may be otherwise.
     pub(crate) fn has_waiters(&self) -> bool {
         self.word.load(Ordering::Relaxed) & (Waker::BITS | MORE) != 0
+    }
+
+    /// Asks for the memory that waking the first who waits will touch.
+    #[inline]
+    pub(crate) fn prefetch_waiter(&self) {
+        if let Some(waker) = Waker::from_bits(self.word.load(Ordering::Relaxed)) {
+            waker.prefetch();
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Layer 0: the only system calls.
+//! Layer 0: the only system calls, and what is asked of the processor.
 pub(crate) mod cached;
 pub mod epoll;
 pub(crate) mod eventfd;
@@ -10,5 +10,6 @@ pub(crate) mod memory;
 pub(crate) mod pidfd;
 pub(crate) mod pipe;
 pub(crate) mod poll;
+pub(crate) mod prefetch;
 pub(crate) mod socket;
 pub(crate) mod splice;

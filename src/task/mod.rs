@@ -44,7 +44,6 @@ mod locals;
 mod lock;
 mod or_abort;
 mod owner;
-mod prefetch;
 mod seat;
 mod table;
 #[expect(

@@ -10,6 +10,7 @@
 //! it goes back to the pool only when the task has returned.
 
 use std::cell::{Cell, UnsafeCell};
+use std::mem;
 use std::panic::Location;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
@@ -24,66 +25,98 @@ use super::inbox::Link;
 use super::local::Local;
 use super::locals::Locals;
 use super::owner::OwnerCell;
-use super::prefetch::prefetch;
+
 use super::table::{Slot, Table};
 use super::token::Token;
 use super::word::Word;
 use crate::stack::{Permit, Stack};
+use crate::sys::prefetch::prefetch;
 
 /// A task, or the place of a plain thread that waits; see the [module](self).
+///
+/// A wake-up and the switch touch the first cache line, a wait the second, the beginning
+/// and the end of a task the rest. With thousands of tasks each line that a request touches
+/// costs it more than the instructions do.
+#[repr(C, align(64))]
 pub(crate) struct Task {
-    pub(super) index: u32,
     pub(super) word: Word,
     pub(super) link: Link,
-    pub(super) token: Token,
+    pub(super) index: u32,
     /// The number of the home it belongs to; changes only while nobody can wake it.
     home: AtomicU32,
+    /// Belongs to whoever took the slot from the table until the task is left for
+    /// the workers, then to the one that takes it to run it.
+    own: OwnerCell<Own>,
+    pub(super) token: Token,
     /// What reports say of it; see [`Task::report`].
     spawned_at: AtomicPtr<Location<'static>>,
     shared_name: Mutex<Option<Arc<str>>>,
     /// How often its timer was set. Atomic because a worker may look at the
     /// slot's next user, to find that an entry of its heap is not needed any more.
     pub(super) timer_count: AtomicU32,
-    /// Belongs to whoever took the slot from the table until the task is left for
-    /// the workers, then to the one that takes it to run it.
-    own: OwnerCell<Own>,
 }
 
 /// What only the worker of a task touches.
+#[repr(C)]
 pub(super) struct Own {
-    start: UnsafeCell<Option<Start>>,
     coroutine: UnsafeCell<Option<Running>>,
-    /// The stack that the coroutine runs on, and the right to it.
-    stack: UnsafeCell<Option<(Stack, Permit)>>,
-    /// How the task gets back to its worker; lies on the task's stack.
-    yielder: Cell<*const Yielder<(), ()>>,
     /// About where the task's stack ends while it does not run.
     pub(super) stack_pointer: Cell<usize>,
-    name: UnsafeCell<Option<Arc<str>>>,
-    /// Empty when the slot is taken, and when the task has ended.
-    pub(super) locals: Locals,
-    /// The place in the worker's list of tasks that have a stack.
-    pub(super) place: Cell<u32>,
+
+    /// How the task gets back to its worker; lies on the task's stack.
+    yielder: Cell<*const Yielder<(), ()>>,
+    /// The address of what it will look at first when its present wait ends.
+    pub(super) beside: Cell<usize>,
     /// The deadline of the present wait.
     pub(super) deadline: Cell<Time>,
     /// When the timer in the worker's heap fires.
     pub(super) timer: Cell<Time>,
+    /// Called once when it is about to park; see `before_next_park`.
+    pub(super) about_to_park: Cell<Option<fn()>>,
     /// How many operations it may still do before it gives way.
     pub(super) budget: Cell<u32>,
     /// How many `no_park` calls it is in.
     pub(super) no_park: Cell<u32>,
+    /// The round of the worker's care in which it last ran; see `Local::tend`.
+    pub(super) ran_in: Cell<u32>,
     /// Whether the present wait ends when the worker's tasks are cancelled.
     pub(super) cancellable: Cell<bool>,
     /// Whether somebody on this thread was unwinding when it was last resumed.
     pub(super) resumed_among_panics: Cell<bool>,
-    /// Called once when it is about to park; see `before_next_park`.
-    pub(super) about_to_park: Cell<Option<fn()>>,
     /// Whether it was unwinding when it last left its stack.
     pub(super) left_unwinding: Cell<bool>,
-    /// The round of the worker's care in which it last ran; see `Local::tend`.
-    pub(super) ran_in: Cell<u32>,
     /// Whether what it left below its frames was given back since it last ran.
     pub(super) trimmed: Cell<bool>,
+
+    /// The place in the worker's list of tasks that have a stack.
+    pub(super) place: Cell<u32>,
+    /// Empty when the slot is taken, and when the task has ended.
+    pub(super) locals: Locals,
+    stage: UnsafeCell<Stage>,
+    name: UnsafeCell<Option<Arc<str>>>,
+}
+
+const _: () = {
+    let own = mem::offset_of!(Task, own);
+    assert!(own + mem::offset_of!(Own, yielder) == 64, "the first line");
+    assert!(own + mem::offset_of!(Own, place) <= 128, "the second line");
+    assert!(size_of::<Task>() == 256, "four lines");
+};
+
+/// What a task is made of beside its coroutine.
+enum Stage {
+    /// It is none yet, or none any more.
+    Vacant,
+    New(Beginning),
+    /// The stack that the coroutine runs on, and the right to it.
+    Begun(Stack, Permit),
+}
+
+/// What is kept of a [`Start`] until the task begins.
+struct Beginning {
+    body: Box<dyn FnOnce() + Send>,
+    stack_size: usize,
+    permit: Permit,
 }
 
 /// What a task needs to begin.
@@ -101,7 +134,7 @@ pub(crate) struct Start {
 
 type Running = Coroutine<(), (), (), Bounds>;
 
-/// The bounds of the stack in `Own::stack`. The coroutine does not own its stack:
+/// The bounds of the stack in [`Stage::Begun`]. The coroutine does not own its stack:
 /// it gives no access to it while it runs.
 struct Bounds {
     base: StackPointer,
@@ -131,34 +164,34 @@ pub(super) const BUDGET: u32 = 128;
 impl Slot for Task {
     fn new(index: u32) -> Self {
         Self {
-            index,
             word: Word::new(),
             link: Link::new(),
-            token: Token::new(),
+            index,
             home: AtomicU32::new(NOWHERE),
+            own: OwnerCell::new(Own {
+                coroutine: UnsafeCell::new(None),
+                stack_pointer: Cell::new(0),
+                yielder: Cell::new(ptr::null()),
+                beside: Cell::new(0),
+                deadline: Cell::new(Time::NEVER),
+                timer: Cell::new(Time::NEVER),
+                about_to_park: Cell::new(None),
+                budget: Cell::new(0),
+                no_park: Cell::new(0),
+                ran_in: Cell::new(0),
+                cancellable: Cell::new(false),
+                resumed_among_panics: Cell::new(false),
+                left_unwinding: Cell::new(false),
+                trimmed: Cell::new(true),
+                place: Cell::new(0),
+                locals: Locals::new(),
+                stage: UnsafeCell::new(Stage::Vacant),
+                name: UnsafeCell::new(None),
+            }),
+            token: Token::new(),
             spawned_at: AtomicPtr::new(ptr::null_mut()),
             shared_name: Mutex::new(None),
             timer_count: AtomicU32::new(0),
-            own: OwnerCell::new(Own {
-                start: UnsafeCell::new(None),
-                coroutine: UnsafeCell::new(None),
-                stack: UnsafeCell::new(None),
-                yielder: Cell::new(ptr::null()),
-                stack_pointer: Cell::new(0),
-                name: UnsafeCell::new(None),
-                locals: Locals::new(),
-                place: Cell::new(0),
-                deadline: Cell::new(Time::NEVER),
-                timer: Cell::new(Time::NEVER),
-                budget: Cell::new(0),
-                no_park: Cell::new(0),
-                cancellable: Cell::new(false),
-                resumed_among_panics: Cell::new(false),
-                about_to_park: Cell::new(None),
-                left_unwinding: Cell::new(false),
-                ran_in: Cell::new(0),
-                trimmed: Cell::new(true),
-            }),
         }
     }
 }
@@ -194,14 +227,10 @@ impl Task {
         self.home.store(NOWHERE, Ordering::Relaxed);
     }
 
-    /// Asks for the parts of the slot that resuming the task begins with.
+    /// Asks for the lines that waking and resuming the task touch.
     #[inline]
     pub(super) fn prefetch(&'static self) {
-        prefetch(ptr::from_ref(&self.word).addr());
-        // SAFETY: the callers pass tasks of their own queue.
-        let own = unsafe { self.own() };
-        prefetch(own.coroutine.get().addr());
-        prefetch(ptr::from_ref(&own.stack_pointer).addr());
+        prefetch(ptr::from_ref(self).addr(), 0..2);
     }
 
     /// What only its worker touches.
@@ -229,10 +258,15 @@ impl Task {
         if start.name.is_some() {
             self.set_shared_name(start.name.clone());
         }
+        let beginning = Beginning {
+            body: start.body,
+            stack_size: start.stack_size,
+            permit: start.permit,
+        };
         // SAFETY: nobody else has a reference into a slot that is not delivered.
         unsafe {
-            *own.name.get() = start.name.clone();
-            *own.start.get() = Some(start);
+            *own.name.get() = start.name;
+            *own.stage.get() = Stage::New(beginning);
         }
     }
 
@@ -266,11 +300,16 @@ impl Task {
         own.left_unwinding.set(false);
         // SAFETY: the task has returned: nothing refers to its name, nothing runs
         // on its stack.
-        let (name, stack) = unsafe { ((*own.name.get()).take(), (*own.stack.get()).take()) };
+        let (name, stage) = unsafe {
+            let stage = mem::replace(&mut *own.stage.get(), Stage::Vacant);
+            ((*own.name.get()).take(), stage)
+        };
         if name.is_some() {
             self.set_shared_name(None);
         }
-        let (stack, permit) = stack.expect("it ran on a stack");
+        let Stage::Begun(stack, permit) = stage else {
+            unreachable!("it ran on a stack");
+        };
         Ok(Ran::Finished(stack, permit))
     }
 
@@ -302,20 +341,22 @@ impl Task {
     ///
     /// The calling thread is the worker of its home.
     unsafe fn begin(&'static self, local: &Local) -> std::io::Result<Running> {
-        // SAFETY: the caller is the worker; `start` and `stack` are touched only
-        // before delivery, here, and when the task has returned.
-        let (start, place) = unsafe {
-            let own = self.own();
-            (&mut *own.start.get(), &mut *own.stack.get())
+        // SAFETY: the caller is the worker; the stage is touched only before delivery,
+        // here, when the task is parked, and when it has returned.
+        let stage = unsafe { &mut *self.own().stage.get() };
+        let Stage::New(beginning) = &*stage else {
+            unreachable!("a task has a beginning");
         };
-        let size = start.as_ref().expect("a task has a beginning").stack_size;
-        let stack = local.take_stack(size)?;
+        // It stays new where there is no memory.
+        let stack = local.take_stack(beginning.stack_size)?;
         let bounds = Bounds {
             base: stack.base(),
             limit: stack.limit(),
         };
-        let Start { body, permit, .. } = start.take().expect("a task has a beginning");
-        *place = Some((stack, permit));
+        let Stage::New(Beginning { body, permit, .. }) = mem::replace(stage, Stage::Vacant) else {
+            unreachable!("it was so just now");
+        };
+        *stage = Stage::Begun(stack, permit);
         local.enter(self);
         Ok(Coroutine::with_stack(bounds, move |yielder, ()| {
             // SAFETY: what runs on the stack runs on the task's worker.
@@ -377,7 +418,7 @@ impl Task {
         // SAFETY: the task is parked: its frames end at `stack_pointer`, but for what
         // the switch itself pushed, which is less than what `trim_below` spares.
         unsafe {
-            if let Some((stack, _)) = &*own.stack.get() {
+            if let Stage::Begun(stack, _) = &*own.stage.get() {
                 stack.trim_below(own.stack_pointer.get());
             }
         }

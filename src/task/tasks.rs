@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 use super::clock::Time;
 use super::home::{Home, Post};
 use super::local::{self, Local};
-use super::prefetch::prefetch;
+
 use super::task::{TASKS, Task};
 use super::timers::{Entry, Timers};
 use super::word::Outcome;
+use crate::sys::prefetch::prefetch;
 
 /// See the [module](self).
 pub(crate) struct Tasks {
@@ -32,11 +33,13 @@ impl Tasks {
     /// to wait. Returns how many tasks ran.
     pub(crate) fn run_batch(&self, most: usize) -> usize {
         let batch = self.local.queue.borrow().len().min(most);
-        for _ in 0..batch {
+        for turn in 0..batch {
             let task = {
                 let mut queue = self.local.queue.borrow_mut();
+                if turn % GROUP == 0 {
+                    look_ahead(&queue);
+                }
                 let Some(task) = queue.pop_front() else { break };
-                look_ahead(&queue);
                 task
             };
             self.local.run(self.home, task);
@@ -178,19 +181,21 @@ impl Tasks {
     }
 }
 
-/// Asks for the memory that the next tasks of the queue will need: the stack of
-/// the next one, and the slot of the one after the next two, which is where its
-/// stack is found.
+/// How many tasks are looked after at once. A processor that has to look up the page of a
+/// prefetch waits for that, but it looks up several at a time.
+const GROUP: usize = 4;
+
+/// Asks for the memory that the next tasks of the queue will need: what the first ones
+/// come back to, and the slots of those after them, which is where that is found.
 #[inline]
 fn look_ahead(queue: &VecDeque<&'static Task>) {
-    if let Some(next) = queue.front() {
+    for next in queue.iter().take(GROUP) {
         // SAFETY: what is in the queue was delivered to this worker.
-        let sp = unsafe { next.own() }.stack_pointer.get();
-        prefetch(sp.wrapping_sub(64));
-        prefetch(sp);
-        prefetch(sp.wrapping_add(64));
+        let own = unsafe { next.own() };
+        prefetch(own.stack_pointer.get(), -1..3);
+        prefetch(own.beside.get(), 0..2);
     }
-    if let Some(later) = queue.get(2) {
+    for later in queue.iter().skip(GROUP).take(GROUP) {
         later.prefetch();
     }
 }

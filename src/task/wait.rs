@@ -143,6 +143,15 @@ impl Wait {
         }
     }
 
+    /// Says at which address the task will look first when it comes back.
+    #[inline]
+    pub(crate) fn beside(&self, address: usize) {
+        if let Sleeper::Task(_, task) = &self.sleeper {
+            // SAFETY: it is the current task.
+            unsafe { task.own() }.beside.set(address);
+        }
+    }
+
     /// What ends this wait.
     pub(crate) fn waker(&self) -> Waker {
         Waker::new(self.sleeper.task(), self.epoch)
