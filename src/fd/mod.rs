@@ -65,19 +65,21 @@ use crate::poll::{Registration, Stop, Timeout, Way};
 use crate::sys::socket::{self, Errno, options};
 use crate::task::{self, Lock, Outcome, Reason, Time};
 
-/// See the [module](self).
+/// See the [module](self). In the order in which a task that comes back needs it: see
+/// `Descriptor::wait`.
+#[repr(C)]
 pub(crate) struct Fd {
+    registration: Registration,
     /// There is none only while the rest is dropped after it was given away.
     fd: Option<OwnedFd>,
-    registration: Registration,
+    /// The error that ended a write which had written something; the next one
+    /// reports it. Zero for none.
+    deferred: AtomicI32,
     read_lock: Lock,
     write_lock: Lock,
     /// How long one operation may wait, in nanoseconds; zero for as long as it takes.
     read_timeout: AtomicU64,
     write_timeout: AtomicU64,
-    /// The error that ended a write which had written something; the next one
-    /// reports it. Zero for none.
-    deferred: AtomicI32,
     /// Whether the user asked for operations that never wait.
     nonblocking: AtomicBool,
     /// Whether somebody else may have the open file as well, and with it its mode.

@@ -64,7 +64,7 @@ pub(super) struct Own {
     pub(super) stack_pointer: Cell<usize>,
 
     /// How the task gets back to its worker; lies on the task's stack.
-    yielder: Cell<*const Yielder<(), ()>>,
+    pub(super) yielder: Cell<*const Yielder<(), ()>>,
     /// The address of what it will look at first when its present wait ends.
     pub(super) beside: Cell<usize>,
     /// The deadline of the present wait.

@@ -193,6 +193,7 @@ fn look_ahead(queue: &VecDeque<&'static Task>) {
         // SAFETY: what is in the queue was delivered to this worker.
         let own = unsafe { next.own() };
         prefetch(own.stack_pointer.get(), -1..3);
+        prefetch(own.yielder.get().addr(), 0..1);
         prefetch(own.beside.get(), 0..2);
     }
     for later in queue.iter().skip(GROUP).take(GROUP) {
