@@ -114,6 +114,7 @@
 //! | [`io`] | buffers that are there while there are bytes, `copy`, pipes, standard input, in the shape of [`std::io`] |
 //! | [`signal`] | signals that a task waits for |
 //! | [`event`] | handlers instead of tasks: a connection that does nothing costs a hundred bytes |
+//! | [`mux`] | many writers on one connection: what waits together leaves in one system call |
 //! | [`buf`] | bytes without copying them: `LinkBuffer`, a chain of pooled blocks |
 //! | [`blocking`] | closures that block, on threads of their own |
 //! | [`block_on`] | waiting for futures |
@@ -140,6 +141,7 @@ pub mod event;
 mod fd;
 pub mod fs;
 pub mod io;
+pub mod mux;
 pub mod net;
 pub mod os;
 mod poll;
