@@ -70,7 +70,9 @@ fn plain_threads_and_tasks_share_a_queue() {
         client.read_exact(&mut received).unwrap();
         check(&received, 8, EACH);
         tasks.into_iter().for_each(|task| task.join().unwrap());
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
         assert_eq!(queue.unsent(), 0);
     });
 }

@@ -71,7 +71,9 @@ impl Gate {
                     return Err(kind.into());
                 }
                 inside.calls += 1;
-                bytes.iter().for_each(|part| inside.taken.extend_from_slice(part));
+                bytes
+                    .iter()
+                    .for_each(|part| inside.taken.extend_from_slice(part));
                 return Ok(bytes.iter().map(|part| part.len()).sum());
             }
             drop(inside);
