@@ -123,6 +123,7 @@
 //! | [`epoll`] | the kernel's readiness queue, without the runtime |
 //! | `docs/porting.md` | what changes with the `use` line |
 //! | `docs/guide.md` | hazards, deadlines, tuning, debugging |
+//! | `docs/handler-mode.md` | connections without tasks: their life, buffers, bounds and end |
 //! | `docs/architecture.md` | how it works, and why so |
 //! | `docs/soundness.md` | every hazard that is known, and the test that shows what is done |
 //! | `examples/` | ten thousand connections, a million tasks, what an idle one costs, datagrams in batches, a loop on epoll by hand |
