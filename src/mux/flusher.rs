@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::queue::Shared;
 use crate::buf::LinkBuffer;
-use crate::thread;
+use crate::{task, thread};
 
 /// How many pieces of memory one call writes.
 const PIECES: usize = 128;
@@ -50,6 +50,7 @@ fn flush<W: Write>(shared: &Shared<W>) -> io::Result<()> {
     };
     let mut batch = LinkBuffer::new();
     loop {
+        task::spend();
         let is_over = {
             let mut state = shared.lock();
             state.take_pending(&mut batch);

@@ -37,7 +37,8 @@
 //!
 //! # What is promised
 //!
-//! - **A frame is whole.** No other bytes come between its first and its last.
+//! - **A frame is whole.** No other bytes come between its first and its last, as long as
+//!   all who write do it by the queue.
 //! - **Order.** What one writer pushes goes out in its order. Among writers there is none,
 //!   except that those who wait for room get it in the order in which they came.
 //! - **Once.** What was accepted is written once, in full, or the queue fails. Nothing is

@@ -31,6 +31,9 @@ const BOUND: usize = 256 << 10;
 /// the [write timeout](crate::net::TcpStream::set_write_timeout) of the stream. Without
 /// such a timeout, a peer that never reads holds what the queue holds, and nothing else.
 ///
+/// Writing is done in the runtime of whoever pushed when nobody was writing. If that
+/// runtime ends while the peer takes nothing, the queue fails with [`Cancelled`].
+///
 /// # Examples
 ///
 /// A client whose callers share a connection, one half of it each way:

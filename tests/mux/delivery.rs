@@ -73,6 +73,7 @@ fn plain_threads_and_tasks_share_a_queue() {
         threads
             .into_iter()
             .for_each(|thread| thread.join().unwrap());
+        queue.flush().unwrap();
         assert_eq!(queue.unsent(), 0);
     });
 }

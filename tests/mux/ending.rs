@@ -187,6 +187,40 @@ fn a_task_that_panics_or_ends_in_between_takes_nothing_along() {
 }
 
 #[test]
+fn a_push_that_may_not_wait_panics_and_leaves_the_queue_as_it_was() {
+    on_workers(|| {
+        let gate = Gate::default();
+        let queue = WriteQueue::with_bound(gate.clone(), 8);
+        queue.push(&frame(0, 0)).unwrap();
+        let its = queue.clone();
+        let task = thread::spawn(move || thread::no_park(|| its.push(&frame(0, 0))));
+        assert!(task.join().is_err());
+        assert_eq!(queue.unsent(), 8);
+        gate.open();
+        queue.push(&frame(0, 1)).unwrap();
+        queue.close(late()).unwrap();
+        check(&gate.taken(), 1, 2);
+    });
+}
+
+#[test]
+fn the_end_of_the_runtime_that_writes_fails_the_queue() {
+    let (server, _never_reads) = pair();
+    let queue = WriteQueue::with_bound(server, 1000);
+    let runtime = netpoll::Builder::new().workers(1).build().unwrap();
+    let its = queue.clone();
+    runtime
+        .spawn(move || its.push(vec![0; 16 << 20]))
+        .join()
+        .unwrap()
+        .unwrap();
+    runtime.shutdown(late());
+    let unsent = queue.push("more").unwrap_err();
+    assert!(Cancelled::is_cause_of(unsent.error()), "{unsent}");
+    assert!(queue.close(late()).unwrap_err().in_doubt() > 0);
+}
+
+#[test]
 fn a_writer_that_panics_fails_the_queue() {
     struct Panics;
     impl Write for Panics {
