@@ -3,6 +3,13 @@
 //! It is started by the push that finds none, and ends when there is nothing to write. If
 //! no task can be started, who pushed does it. However it ends, everybody is told: by what
 //! it leaves in the state, also if the writer panics.
+//!
+//! Why not the first who pushes: where tasks do not take turns by force, nobody else would
+//! push before its write, so that nothing comes together; and it would wait for the peer in
+//! place of the others, beyond its own deadline. Why not a task that stays: it would keep a
+//! stack while there is nothing to do, and depend on one worker for good. To start one takes
+//! a quarter of a microsecond for each burst, which is less than the system call, and
+//! measures no worse than waking one that is there.
 
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::mem;

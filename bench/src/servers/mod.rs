@@ -77,8 +77,9 @@ pub(crate) static MIXED: [Server; 5] = [
 
 /// The servers that answer frames of a fixed size, each in its own time; the number is the
 /// size. Many callers share a connection.
-pub(crate) static RPC: [Server; 5] = [
+pub(crate) static RPC: [Server; 6] = [
     rpc::NETPOLL,
+    rpc::NETPOLL_LOCK,
     rpc::EVENT,
     rpc::EVENT_TASKS,
     rpc::TOKIO,

@@ -4,8 +4,11 @@
 
 use std::io;
 
+use netpoll::buf::{LinkBuffer, LinkStream};
 use netpoll::event::{Connection, ConnectionHandle, EventLoop, Handler, Next};
 use netpoll::mux::WriteQueue;
+use netpoll::net::{TcpListener, TcpStream};
+use netpoll::sync::{Arc, Mutex};
 
 use super::{Server, announce};
 
@@ -18,7 +21,26 @@ pub(super) const NETPOLL: Server = Server {
     about: "netpoll, a task for each request, which pushes its answer to a `WriteQueue`",
     usual: true,
     most: usize::MAX,
-    run: tasks,
+    run: |size| {
+        tasks(size, |stream| {
+            let queue = WriteQueue::new(stream);
+            move |frame| Ok(queue.push(frame)?)
+        })
+    },
+};
+
+/// As one writes it without a queue.
+pub(super) const NETPOLL_LOCK: Server = Server {
+    name: "netpoll-rpc-lock",
+    about: "the same with a lock around the stream, each answer in a call of its own",
+    usual: false,
+    run: |size| {
+        tasks(size, |stream| {
+            let stream = Mutex::new(stream);
+            move |mut frame: LinkBuffer| frame.write_to(&mut *stream.lock().unwrap()).map(drop)
+        })
+    },
+    ..NETPOLL
 };
 
 /// As one writes it where answers take no time.
@@ -45,20 +67,21 @@ pub(super) const TOKIO: Server = Server {
     ..NETPOLL
 };
 
-fn tasks(size: usize) -> io::Result<()> {
-    use netpoll::buf::LinkStream;
-    use netpoll::net::{TcpListener, TcpStream};
-
-    fn serve(stream: TcpStream, size: usize) -> io::Result<()> {
-        let queue = WriteQueue::new(stream.try_clone()?);
+/// Serves with a task for each request; `writer` makes of a stream what writes to it.
+fn tasks<W>(size: usize, writer: fn(TcpStream) -> W) -> io::Result<()>
+where
+    W: Fn(LinkBuffer) -> io::Result<()> + Send + Sync + 'static,
+{
+    let serve = move |stream: TcpStream| -> io::Result<()> {
+        let write = Arc::new(writer(stream.try_clone()?));
         let mut stream = LinkStream::new(stream);
         loop {
-            let frame = stream.reader().next_bytes(size)?;
+            let frame = stream.reader().slice(size)?;
             stream.release();
-            let queue = queue.clone();
-            netpoll::thread::spawn(move || queue.push(frame));
+            let write = Arc::clone(&write);
+            netpoll::thread::spawn(move || write(frame));
         }
-    }
+    };
 
     netpoll::Builder::new().workers(1).build_global()?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -67,7 +90,7 @@ fn tasks(size: usize) -> io::Result<()> {
         for stream in listener.incoming() {
             let stream = stream?;
             stream.set_nodelay(true)?;
-            netpoll::thread::spawn(move || serve(stream, size));
+            netpoll::thread::spawn(move || serve(stream));
         }
         Ok(())
     });
@@ -76,7 +99,7 @@ fn tasks(size: usize) -> io::Result<()> {
 
 fn event(handler: impl Handler) -> io::Result<()> {
     netpoll::Builder::new().workers(1).build_global()?;
-    let listener = netpoll::net::TcpListener::bind("127.0.0.1:0")?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
     announce(listener.local_addr()?)?;
     EventLoop::new(handler).serve(listener)
 }
