@@ -68,7 +68,7 @@ fn smoke(server: &EventLoop<impl Handler>) -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     let clients = thread::spawn(move || clients(address));
-    let shutdown = serve(server, listener, &stop, Duration::from_secs(2))?;
+    let shutdown = serve(server, listener, &stop, Duration::from_secs(4))?;
     // The idle ones and the slow ones are done; one has asked half a question.
     assert_eq!((shutdown.finished, shutdown.cut_off), (2 * CLIENTS, 1));
     clients.join().expect("replies are as they must be")?;

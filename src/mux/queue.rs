@@ -101,6 +101,10 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
 
     /// A queue that holds up to so many bytes, those included that are being written. A
     /// frame that is larger than that goes alone.
+    ///
+    /// # Examples
+    ///
+    /// See [`push_by`](Self::push_by).
     #[doc(alias = "ShardSize")]
     #[must_use]
     pub fn with_bound(writer: W, bytes: usize) -> Self {
@@ -159,6 +163,20 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
     /// # Errors
     ///
     /// As for [`push`](Self::push); `WouldBlock` where that would wait.
+    ///
+    /// # Examples
+    ///
+    /// A broadcast, which leaves out who does not read:
+    ///
+    /// ```
+    /// use netpoll::mux::WriteQueue;
+    /// use netpoll::net::TcpStream;
+    ///
+    /// fn broadcast(listeners: &mut Vec<WriteQueue<TcpStream>>, news: &bytes::Bytes) {
+    ///     listeners.retain(|listener| listener.try_push(news.clone()).is_ok());
+    /// }
+    /// # broadcast(&mut Vec::new(), &bytes::Bytes::new());
+    /// ```
     pub fn try_push(&self, frame: impl Into<LinkBuffer>) -> Result<(), Unsent> {
         self.put(frame.into(), Patience::None)
     }
@@ -277,6 +295,21 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
     /// # Errors
     ///
     /// Why the queue failed before that. [`Cancelled`] in a task whose runtime ends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::mux::WriteQueue;
+    ///
+    /// let queue = WriteQueue::new(Vec::new());
+    /// for _ in 0..10 {
+    ///     queue.push("frame")?;
+    /// }
+    /// queue.flush()?;
+    /// assert_eq!(queue.unsent(), 0);
+    /// assert_eq!(queue.metrics().written, 50);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "Flush")]
     pub fn flush(&self) -> io::Result<()> {
         let target = self.shared.lock().metrics.bytes;
