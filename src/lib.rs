@@ -114,6 +114,7 @@
 //! | [`io`] | buffers that are there while there are bytes, `copy`, pipes, standard input, in the shape of [`std::io`] |
 //! | [`signal`] | signals that a task waits for |
 //! | [`event`] | handlers instead of tasks: a connection that does nothing costs a hundred bytes |
+//! | [`mux`] | many writers on one connection: what waits together leaves in one system call |
 //! | [`buf`] | bytes without copying them: `LinkBuffer`, a chain of pooled blocks |
 //! | [`blocking`] | closures that block, on threads of their own |
 //! | [`block_on`] | waiting for futures |
@@ -122,6 +123,7 @@
 //! | [`epoll`] | the kernel's readiness queue, without the runtime |
 //! | `docs/porting.md` | what changes with the `use` line |
 //! | `docs/guide.md` | hazards, deadlines, tuning, debugging |
+//! | `docs/handler-mode.md` | connections without tasks: their life, buffers, bounds and end |
 //! | `docs/architecture.md` | how it works, and why so |
 //! | `docs/soundness.md` | every hazard that is known, and the test that shows what is done |
 //! | `examples/` | ten thousand connections, a million tasks, what an idle one costs, datagrams in batches, a loop on epoll by hand |
@@ -140,6 +142,7 @@ pub mod event;
 mod fd;
 pub mod fs;
 pub mod io;
+pub mod mux;
 pub mod net;
 pub mod os;
 mod poll;

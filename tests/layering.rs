@@ -27,6 +27,7 @@ const LAYERS: &[(&str, u32)] = &[
     // Dials and listens for the sockets of Unix as well.
     ("net", 9),
     ("event", 10),
+    ("mux", 11),
 ];
 
 /// The folders, and files, that may contain unsafe code.

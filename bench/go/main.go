@@ -3,12 +3,14 @@
 package main
 
 import (
+	"bufio"
 	"encoding/binary"
 	"flag"
 	"fmt"
 	"io"
 	"log"
 	"net"
+	"runtime"
 )
 
 // The bytes of a request where some ask for work.
@@ -16,6 +18,7 @@ const frame = 64
 
 func main() {
 	buffer := flag.Int("buffer", 4096, "the size of a connection's buffer")
+	size := flag.Int("rpc", 0, "answer frames of so many bytes, each in its own time")
 	work := flag.Int("work", 0, "answer frames; one in a hundred first takes so many steps")
 	flag.Parse()
 
@@ -30,7 +33,9 @@ func main() {
 			log.Fatal(err)
 		}
 		// TCP_NODELAY is on by itself.
-		if *work > 0 {
+		if *size > 0 {
+			go serve(connection, *size)
+		} else if *work > 0 {
 			go answer(connection, *work)
 		} else {
 			go echo(connection, *buffer)
@@ -49,6 +54,51 @@ func echo(connection net.Conn, size int) {
 		if _, err := connection.Write(buffer[:n]); err != nil {
 			return
 		}
+	}
+}
+
+// A goroutine for each request, and one that writes: what waits for it leaves together.
+func serve(connection net.Conn, size int) {
+	defer connection.Close()
+	replies := make(chan []byte, 256)
+	gone := make(chan struct{})
+	defer close(gone)
+	go func() {
+		writer := bufio.NewWriterSize(connection, 64<<10)
+		for {
+			select {
+			case reply := <-replies:
+				writer.Write(reply)
+			case <-gone:
+				return
+			}
+			// Who can run already may have something as well.
+			runtime.Gosched()
+			for more := true; more; {
+				select {
+				case reply := <-replies:
+					writer.Write(reply)
+				default:
+					more = false
+				}
+			}
+			if writer.Flush() != nil {
+				return
+			}
+		}
+	}()
+	reader := bufio.NewReaderSize(connection, 64<<10)
+	for {
+		frame := make([]byte, size)
+		if _, err := io.ReadFull(reader, frame); err != nil {
+			return
+		}
+		go func() {
+			select {
+			case replies <- frame:
+			case <-gone:
+			}
+		}()
 	}
 }
 

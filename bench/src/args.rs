@@ -66,7 +66,8 @@ pub(crate) enum Command {
     Server {
         name: String,
         /// The size of the buffers that belong to a connection; for servers with two
-        /// workers, the steps of the work that some requests ask for.
+        /// workers, the steps of the work that some requests ask for; for those of RPC,
+        /// the size of a frame.
         #[arg(long, default_value_t = 4096)]
         number: usize,
         #[command(flatten)]

@@ -21,6 +21,8 @@ pub(crate) struct Case {
     pub(crate) slice: Duration,
     /// Whether `--quick` runs it.
     pub(crate) quick: bool,
+    /// Whether it is for the servers that answer frames, many on each connection.
+    pub(crate) rpc: bool,
 }
 
 /// What is measured of a case.
@@ -50,11 +52,13 @@ const ECHO: Case = Case {
         connections: 100,
         size: 64,
         depth: 1,
+        any_order: false,
     },
     buffer: 4 * KIB,
     kind: Kind::Requests,
     slice: Duration::from_millis(120),
     quick: false,
+    rpc: false,
 };
 
 const fn echo(
@@ -71,6 +75,7 @@ const fn echo(
             connections,
             size,
             depth,
+            any_order: false,
         },
         // What one would take for small messages, and for large ones.
         buffer: if size > 4 * KIB { 16 * KIB } else { 4 * KIB },
@@ -91,10 +96,26 @@ const fn latency(name: &'static str, title: &'static str, share: f64) -> Case {
     }
 }
 
+/// So many callers in all, on four connections.
+const fn rpc(name: &'static str, title: &'static str, callers: usize) -> Case {
+    Case {
+        name,
+        title,
+        shape: Shape {
+            connections: 4,
+            size: KIB,
+            depth: callers / 4,
+            any_order: true,
+        },
+        rpc: true,
+        ..ECHO
+    }
+}
+
 /// All cases, in the order of the report. With 10,000 connections and large messages,
 /// 16 in flight would be gigabytes in the sockets' buffers.
 #[rustfmt::skip]
-pub(crate) static CASES: [Case; 27] = [
+pub(crate) static CASES: [Case; 29] = [
     Case { quick: true, ..echo("64x1", "64 B × 1", 64, 1, 1) },
     Case { quick: true, ..echo("64x100", "64 B × 100", 64, 100, 1) },
     echo("64x1000", "64 B × 1000", 64, 1000, 1),
@@ -117,6 +138,8 @@ pub(crate) static CASES: [Case; 27] = [
     echo("16kx1x16", "16 KiB × 1, 16 in flight", 16 * KIB, 1, 16),
     Case { quick: true, ..echo("16kx100x16", "16 KiB × 100, 16 in flight", 16 * KIB, 100, 16) },
     echo("16kx1000x16", "16 KiB × 1000, 16 in flight", 16 * KIB, 1000, 16),
+    Case { quick: true, ..rpc("rpc100", "RPC, 1 KiB, 100 callers on 4 connections", 100) },
+    rpc("rpc1000", "RPC, 1 KiB, 1000 callers on 4 connections", 1000),
     latency("latency50", "latency at 50 %", 0.5),
     Case { quick: true, ..latency("latency80", "latency at 80 %", 0.8) },
     Case {
@@ -130,7 +153,7 @@ pub(crate) static CASES: [Case; 27] = [
     Case {
         name: "mixed",
         title: "one request in a hundred computes for 10 ms",
-        shape: Shape { connections: 64, size: FRAME, depth: 1 },
+        shape: Shape { connections: 64, size: FRAME, ..ECHO.shape },
         kind: Kind::Mixed { rate: 2000.0 },
         // Twenty of them in a slice.
         slice: Duration::from_secs(1),

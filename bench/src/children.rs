@@ -86,13 +86,16 @@ pub(crate) struct LoadProcess {
 impl LoadProcess {
     /// Starts a client, and waits until all of its connections have echoed once.
     pub(crate) fn start(server: &ServerProcess, shape: Shape, place: Place) -> io::Result<Self> {
-        let arguments = [
+        let mut arguments = vec![
             "load".to_owned(),
             server.address.to_string(),
             format!("--connections={}", shape.connections),
             format!("--size={}", shape.size),
             format!("--depth={}", shape.depth),
         ];
+        if shape.any_order {
+            arguments.push("--any-order".to_owned());
+        }
         let mut process = Process::start(place, &arguments)?;
         process.hear()?;
         Ok(Self { process })

@@ -8,7 +8,7 @@ use crate::args::Options;
 use crate::cases::{CASES, Case, Kind};
 use crate::load::Shape;
 use crate::place::{self, Place};
-use crate::servers::{CONTROL, FLOOR, MIXED, SERVERS, Server};
+use crate::servers::{CONTROL, FLOOR, MIXED, RPC, SERVERS, Server};
 use crate::work;
 
 const ROUNDS: u32 = 25;
@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     servers: Vec<&'static Server>,
     /// Servers with two workers.
     mixed: Vec<&'static Server>,
+    /// Servers of frames.
+    rpc: Vec<&'static Server>,
     /// The length of slices, if it is not the case's.
     slice: Option<Duration>,
     /// At most so many connections.
@@ -61,6 +63,14 @@ impl Plan {
             .filter(|server| options.selects(server))
             .filter(&mut here)
             .collect();
+        // They are compared with the floor, which sends back what it gets.
+        let floor = servers.iter().copied();
+        let floor = floor.filter(|server| [FLOOR, CONTROL].contains(&server.name));
+        let rpc = RPC
+            .iter()
+            .filter(|server| options.selects(server))
+            .filter(&mut here);
+        let rpc: Vec<_> = floor.chain(rpc).collect();
         let (rounds, starts, slice, most) = if options.quick {
             let slice = Some(QUICK_SLICE);
             (QUICK_ROUNDS, QUICK_STARTS, slice, QUICK_CONNECTIONS)
@@ -77,6 +87,7 @@ impl Plan {
             steps: if mixed.is_empty() { 0 } else { work::steps() },
             servers,
             mixed,
+            rpc,
             slice: options
                 .slice
                 .map(|millis| Duration::from_millis(u32::from(millis).into()))
@@ -90,6 +101,7 @@ impl Plan {
     pub(crate) fn servers(&self, case: &Case) -> impl Iterator<Item = &'static Server> {
         let servers = match case.kind {
             Kind::Mixed { .. } => &self.mixed,
+            _ if case.rpc => &self.rpc,
             _ => &self.servers,
         };
         // Where it is only about memory, fewer connections do.
@@ -121,6 +133,7 @@ impl Plan {
     pub(crate) fn number(&self, case: &Case) -> usize {
         match case.kind {
             Kind::Mixed { .. } => self.steps,
+            _ if case.rpc => case.shape.size,
             _ => case.buffer,
         }
     }

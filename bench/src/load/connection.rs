@@ -9,8 +9,9 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send, sockopt};
 
+use super::frames::Frames;
 use super::text::Text;
-use super::{BUFFER, PATIENCE, wrong};
+use super::{BUFFER, PATIENCE, Shape, wrong};
 
 pub(super) struct Connection {
     stream: OwnedFd,
@@ -20,6 +21,8 @@ pub(super) struct Connection {
     pub(super) received: u64,
     /// What it still has to send.
     pub(super) owed: usize,
+    /// What came, where it comes in any order.
+    frames: Option<Frames>,
 }
 
 impl Connection {
@@ -27,10 +30,11 @@ impl Connection {
     pub(super) fn open(
         address: SocketAddr,
         place: usize,
-        size: usize,
+        shape: Shape,
         text: &Text,
         epoll: &OwnedFd,
     ) -> io::Result<Self> {
+        let size = shape.size;
         let mut stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -52,6 +56,7 @@ impl Connection {
             sent: size as u64,
             received: size as u64,
             owed: 0,
+            frames: shape.any_order.then(Frames::new),
         })
     }
 
@@ -94,7 +99,14 @@ impl Connection {
                 Err(Errno::AGAIN) => break,
                 Err(error) => return Err(error.into()),
             };
-            text.check(self.start + self.received, &buffer[..length])?;
+            let came = &buffer[..length];
+            match &mut self.frames {
+                Some(frames) => {
+                    // One that was sent in part cannot have been answered.
+                    frames.take(came, size, self.sent / size as u64, self.start, text)?;
+                }
+                None => text.check(self.start + self.received, came)?,
+            }
             self.received += length as u64;
             if self.received > self.sent {
                 return Err(wrong("more came back than was sent"));

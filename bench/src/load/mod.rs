@@ -7,6 +7,7 @@
 mod churn;
 mod closed;
 mod connection;
+mod frames;
 mod latency;
 mod open;
 mod text;
@@ -40,6 +41,9 @@ pub(crate) struct Shape {
     /// How many requests each connection has in flight, where that is fixed.
     #[arg(long)]
     pub(crate) depth: usize,
+    /// Whether responses come in any order.
+    #[arg(long)]
+    pub(crate) any_order: bool,
 }
 
 /// What to do for a slice.
@@ -134,7 +138,7 @@ impl Load {
         let text = Text::new();
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let connections = (0..shape.connections)
-            .map(|place| Connection::open(address, place, shape.size, &text, &epoll))
+            .map(|place| Connection::open(address, place, shape, &text, &epoll))
             .collect::<io::Result<_>>()?;
         Ok(Self {
             address,
@@ -220,6 +224,7 @@ mod tests {
         connections: 3,
         size: 100,
         depth: 4,
+        any_order: false,
     };
 
     /// A server that does something to what it has read before it sends it back.
@@ -269,6 +274,7 @@ mod tests {
             connections: 2,
             size: BUFFER,
             depth: 256,
+            any_order: false,
         };
         let mut load = Load::connect(serve(|_, _| {}), shape).unwrap();
         let done = load.closed(Duration::from_millis(50)).unwrap();

@@ -27,6 +27,14 @@ pub(super) const MIXED: Server = Server {
     ..SERVER
 };
 
+/// With requests that are answered each in a goroutine of its own.
+pub(super) const RPC: Server = Server {
+    name: "go-rpc",
+    about: "Go, a goroutine for each request; a channel, and a goroutine that writes",
+    run: |size| become_go("-rpc", size),
+    ..SERVER
+};
+
 fn become_go(option: &str, number: usize) -> io::Result<()> {
     Err(Command::new(program()?)
         .args([option, &number.to_string()])

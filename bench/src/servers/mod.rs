@@ -13,6 +13,7 @@ mod netpoll_buffered;
 mod netpoll_event;
 mod raw;
 mod raw_phases;
+mod rpc;
 mod smol;
 mod threads;
 mod tokio;
@@ -34,7 +35,8 @@ pub(crate) struct Server {
     /// How many connections it is made for.
     pub(crate) most: usize,
     /// Serves. The number is the size of the buffers where connections have buffers of
-    /// their own; for servers of [`MIXED`], the steps of the work.
+    /// their own; for servers of [`MIXED`], the steps of the work; for those of [`RPC`],
+    /// that of a frame.
     run: fn(usize) -> io::Result<()>,
 }
 
@@ -73,9 +75,20 @@ pub(crate) static MIXED: [Server; 5] = [
     go::MIXED,
 ];
 
+/// The servers that answer frames of a fixed size, each in its own time; the number is the
+/// size. Many callers share a connection.
+pub(crate) static RPC: [Server; 6] = [
+    rpc::NETPOLL,
+    rpc::NETPOLL_LOCK,
+    rpc::EVENT,
+    rpc::EVENT_TASKS,
+    rpc::TOKIO,
+    go::RPC,
+];
+
 /// All servers.
 pub(crate) fn all() -> impl Iterator<Item = &'static Server> {
-    SERVERS.iter().chain(&MIXED)
+    SERVERS.iter().chain(&MIXED).chain(&RPC)
 }
 
 /// The server of a name.
@@ -92,7 +105,7 @@ impl Server {
     /// Prepares to run it. The error says why this machine cannot.
     pub(crate) fn prepare(&self) -> Result<(), String> {
         match self.name {
-            "go" | "go-2" => go::build(),
+            "go" | "go-2" | "go-rpc" => go::build(),
             "monoio" | "compio" => uring::probe(),
             _ => Ok(()),
         }
