@@ -12,6 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::{descriptor, watch};
+use crate::sys::alarm::Alarm;
 use crate::sys::epoll::{Epoll, Event, Events, Flags};
 use crate::sys::eventfd::EventFd;
 use crate::sys::fork;
@@ -128,8 +129,9 @@ pub(crate) struct Poller {
     events: Events,
 }
 
-/// The token of the worker's bell: no descriptor has this number, and no key.
+/// The tokens of the worker's bell and alarm: no descriptor has these numbers, and no key.
 const BELL: u64 = u64::MAX;
+const ALARM: u64 = u64::MAX - 1;
 
 /// Events taken from the kernel at once. More than 256 fall out of the cache
 /// before they are handled, fewer than 64 cost system calls.
@@ -139,15 +141,17 @@ const EVENTS: usize = 128;
 const GROUP: usize = 8;
 
 impl Poller {
-    /// Makes a poller for the calling thread, which watches the bell.
+    /// Makes a poller for the calling thread, which watches the bell and the alarm.
     ///
     /// # Errors
     ///
     /// What creating an epoll fails with: no descriptor to spare, above all.
-    pub(crate) fn new(bell: &EventFd) -> io::Result<Self> {
+    pub(crate) fn new(bell: &EventFd, alarm: &Alarm) -> io::Result<Self> {
         fork::watch();
         let epoll = Arc::new(Epoll::new()?);
-        epoll.add(bell, Flags::IN | Flags::EDGE_TRIGGERED, BELL)?;
+        let edges = Flags::IN | Flags::EDGE_TRIGGERED;
+        epoll.add(bell, edges, BELL)?;
+        epoll.add(alarm, edges, ALARM)?;
         let shared = POLLERS.take();
         *shared.epoll.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&epoll));
         Ok(Self {
@@ -167,18 +171,19 @@ impl Poller {
     }
 
     /// Waits for events, `None` for as long as it takes, and wakes the tasks that
-    /// wait for them.
+    /// wait for them. Returns whether the alarm went off.
     ///
     /// # Errors
     ///
     /// What `epoll_wait` fails with; a signal is no error.
-    pub(crate) fn poll(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+    pub(crate) fn poll(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
         match self.epoll.wait(&mut self.events, timeout) {
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(false),
             Err(error) => return Err(error),
         }
         let mut any_watched = false;
+        let mut alarmed = false;
         let mut events = self.events.iter();
         while events.len() > 0 {
             let group = events.clone().take(GROUP);
@@ -186,6 +191,8 @@ impl Poller {
             for event in group {
                 if event.token & watch::WATCHED == 0 {
                     descriptor::dispatch(event.token, event.flags);
+                } else if event.token == ALARM {
+                    alarmed = true;
                 } else if event.token != BELL {
                     watch::note(event.token, event.flags);
                     any_watched = true;
@@ -196,7 +203,7 @@ impl Poller {
         if any_watched {
             watch::deliver();
         }
-        Ok(())
+        Ok(alarmed)
     }
 }
 

@@ -18,6 +18,7 @@ use std::time::Duration;
 use super::machine::Machine;
 use crate::buf;
 use crate::poll::Poller;
+use crate::sys::alarm::Alarm;
 use crate::stack;
 use crate::sys::eventfd::EventFd;
 use crate::sys::fork;
@@ -33,19 +34,26 @@ const START_AT_ONCE: usize = 32;
 /// How often a worker with something to do gives memory back.
 const CARE_EVERY: Duration = Duration::from_secs(5);
 
+/// A timer that is farther away than this is left to the worker's alarm. One that comes
+/// sooner ends the wait by a timeout, which costs no system call of its own.
+const FAR: Duration = Duration::from_millis(50);
+
 /// All that a worker needs before its thread starts.
 pub(super) struct Place {
     post: Post,
     poller: Poller,
+    alarm: Alarm,
 }
 
 impl Place {
     pub(super) fn new() -> io::Result<Self> {
         let bell = EventFd::new()?;
-        let poller = Poller::new(&bell)?;
+        let alarm = Alarm::new()?;
+        let poller = Poller::new(&bell, &alarm)?;
         Ok(Self {
             post: Home::for_worker(bell),
             poller,
+            alarm,
         })
     }
 
@@ -64,6 +72,8 @@ impl Place {
             machine,
             index,
             poller: self.poller,
+            alarm: self.alarm,
+            alarm_at: Time::NEVER,
             tasks: Tasks::enter(self.post),
             care_at: Time::NEVER,
             caring: false,
@@ -94,6 +104,9 @@ struct Worker {
     /// Which of the machine's workers this is.
     index: usize,
     poller: Poller,
+    alarm: Alarm,
+    /// When the alarm will have gone off. Nothing is due that comes later.
+    alarm_at: Time,
     tasks: Tasks,
     /// When the next round of giving memory back begins.
     care_at: Time,
@@ -133,7 +146,7 @@ impl Worker {
         } else if ran > 0 && self.spin() {
             // What came runs in the next turn.
         } else if self.tasks.fall_asleep() {
-            let timeout = self.next_event().map(|at| at.since(Time::now()));
+            let timeout = self.timeout();
             self.poll(timeout);
             self.tasks.wake_up();
         } else {
@@ -189,12 +202,33 @@ impl Worker {
     }
 
     fn poll(&mut self, timeout: Option<Duration>) {
-        if let Err(error) = self.poller.poll(timeout) {
-            // Nothing that a program can do makes a good epoll fail; without it
-            // nobody here would ever wake up.
-            eprintln!("netpoll: a worker cannot poll: {error}");
-            std::process::abort();
+        match self.poller.poll(timeout) {
+            Ok(false) => {}
+            Ok(true) => self.alarm_at = Time::NEVER,
+            Err(error) => {
+                // Nothing that a program can do makes a good epoll fail; without it
+                // nobody here would ever wake up.
+                eprintln!("netpoll: a worker cannot poll: {error}");
+                std::process::abort();
+            }
         }
+    }
+
+    /// How long to wait at most for something to happen. A wait with a timeout costs more
+    /// than one without, and looking at the clock costs something as well: what is far
+    /// away, as the deadlines of connections and the next round of care are, the alarm
+    /// tells of, which is set anew only when something comes before that.
+    fn timeout(&mut self) -> Option<Duration> {
+        let next = self.next_event()?;
+        if self.alarm_at <= next {
+            return None;
+        }
+        let left = next.since(Time::now());
+        if left >= FAR && self.alarm.set(left).is_ok() {
+            self.alarm_at = next;
+            return None;
+        }
+        Some(left)
     }
 
     /// When the worker has to wake up if nothing else happens.
@@ -208,6 +242,9 @@ impl Worker {
         let Some(next) = self.next_event() else {
             return;
         };
+        if self.alarm_at <= next {
+            return;
+        }
         let now = Time::now();
         if next > now {
             return;

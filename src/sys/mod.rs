@@ -1,4 +1,5 @@
 //! Layer 0: the only system calls, and what is asked of the processor.
+pub(crate) mod alarm;
 pub(crate) mod cached;
 pub mod epoll;
 pub(crate) mod eventfd;
