@@ -22,7 +22,7 @@ use super::follow::Streak;
 use super::poller::{self, PollerId};
 use crate::sys::epoll::Flags;
 use crate::sys::{self, fork};
-use crate::task::{self, Outcome, Reason, Slot, Table, Time, Wait};
+use crate::task::{self, LargeTable, Outcome, Reason, Slot, Time, Wait};
 
 /// See the [module](self).
 ///
@@ -47,7 +47,7 @@ pub(crate) struct Descriptor {
 
 const _: () = assert!(mem::offset_of!(Descriptor, write) == 56 && size_of::<Descriptor>() == 128);
 
-static DESCRIPTORS: Table<Descriptor> = Table::new();
+static DESCRIPTORS: LargeTable<Descriptor> = LargeTable::new();
 
 impl Slot for Descriptor {
     fn new(index: u32) -> Self {
@@ -194,7 +194,11 @@ impl Descriptor {
         }
         // Only now: see "What changes beside the word" in `direction`. A poller that
         // goes away is such a change as well.
-        if reason != Reason::Pause && task::is_task() && self.watcher().is_none() {
+        if !self.is_watched_here()
+            && reason != Reason::Pause
+            && task::is_task()
+            && self.watcher().is_none()
+        {
             drop(wait);
             direction.deregister(waker);
             return Ok(());
@@ -232,14 +236,22 @@ impl Descriptor {
     /// Sees to it that the poller of some worker watches the descriptor.
     #[inline]
     fn register(&self, fd: BorrowedFd<'_>, way: Way) -> io::Result<()> {
+        if self.is_watched_here() {
+            self.streak.end();
+            return Ok(());
+        }
         match self.watcher() {
             None => self.register_here(fd),
-            watcher if watcher == poller::here() => {
-                self.streak.end();
-                Ok(())
-            }
             Some(other) => self.follow(fd, way, other),
         }
+    }
+
+    /// Whether the poller that watches the descriptor is the calling worker's, which is
+    /// alive for certain.
+    #[inline]
+    fn is_watched_here(&self) -> bool {
+        let here = poller::here().map(PollerId::to_bits);
+        here == Some(self.registration.load(Ordering::Acquire))
     }
 
     /// The poller that watches the descriptor.

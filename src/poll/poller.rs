@@ -16,7 +16,7 @@ use crate::sys::alarm::Alarm;
 use crate::sys::epoll::{Epoll, Event, Events, Flags};
 use crate::sys::eventfd::EventFd;
 use crate::sys::fork;
-use crate::task::{Slot, Table};
+use crate::task::{Slot, SmallTable};
 
 /// The part of a poller that other threads reach.
 struct Shared {
@@ -27,7 +27,7 @@ struct Shared {
     epoll: RwLock<Option<Arc<Epoll>>>,
 }
 
-static POLLERS: Table<Shared> = Table::new();
+static POLLERS: SmallTable<Shared> = SmallTable::new();
 
 impl Slot for Shared {
     fn new(index: u32) -> Self {

@@ -48,7 +48,10 @@ const HAS_A_POLLER: &str = "a task runs on a worker, and a worker has a poller";
 /// Watches a descriptor from the calling task's worker: edge-triggered, for everything.
 /// What is there already is reported as an event. The key is less than 2^63 - 1.
 pub(crate) fn watch(fd: BorrowedFd<'_>, key: u64) -> io::Result<()> {
-    debug_assert!(key < WATCHED - 2, "the largest tokens are the bell's and the alarm's");
+    debug_assert!(
+        key < WATCHED - 2,
+        "the largest tokens are the bell's and the alarm's"
+    );
     poller::here().expect(HAS_A_POLLER).add(fd, key | WATCHED)
 }
 

@@ -24,7 +24,7 @@ use crossbeam_queue::SegQueue;
 use super::inbox::Inbox;
 use super::local::{self, Local};
 use super::owner::OwnerCell;
-use super::table::{Slot, Table};
+use super::table::{Slot, SmallTable};
 use super::task::{Report, TASKS, Task};
 use crate::stack::Pool;
 use crate::sys::eventfd::EventFd;
@@ -97,7 +97,7 @@ impl Post {
     }
 }
 
-pub(super) static HOMES: Table<Home> = Table::new();
+pub(super) static HOMES: SmallTable<Home> = SmallTable::new();
 
 impl Slot for Home {
     fn new(index: u32) -> Self {

@@ -67,7 +67,7 @@ pub(crate) use lend::{Loan, lend};
 pub(crate) use locals::{Found, end_locals, find_local, put_local};
 pub(crate) use lock::Lock;
 pub(crate) use or_abort::or_abort;
-pub(crate) use table::{Slot, Table};
+pub(crate) use table::{LargeTable, Slot, SmallTable};
 use task::Task;
 pub(crate) use task::{Report, Start};
 pub(crate) use tasks::Tasks;

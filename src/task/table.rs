@@ -9,23 +9,18 @@
 //! the same way. The table is as large as the most slots ever in use at once.
 //!
 //! ```text
-//! row 0: 64 slots     | row 1: 128 slots        | row 2: 256 slots   | ...
-//!        0..63        |        64..191          |        192..447    |
-//! in buckets of    8  |                     16  |                32  |
+//! chunks: [ 0 | 1 | 2 | - | - ...        as many as there may ever be: pages of zeros
+//!           |   |   +--> slots 512..767    that take no memory until they are used
+//!           |   +------> slots 256..511
+//!           +----------> slots   0..255
 //! ```
 //!
-//! Rows double, so a number is turned into a place by a few shifts and a table of
-//! pointers, and growing moves nothing. Each row is made in eight steps: slots that are
-//! not used yet cost memory, and so they are an eighth of those that are, at most.
+//! A request looks up half a dozen numbers, so that is a shift and two loads. Growing
+//! moves nothing.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
-
-/// Slots in the first row.
-const FIRST: u32 = 64;
-/// Buckets in a row.
-const STEPS: usize = 8;
-/// With 26 rows there are more than four thousand million slots.
-const BUCKETS: usize = 26 * STEPS;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// What a table holds.
 pub(crate) trait Slot {
@@ -33,11 +28,19 @@ pub(crate) trait Slot {
     fn new(index: u32) -> Self;
 }
 
-/// A table of `T` that hands out numbers; see the [module](self).
-pub(crate) struct Table<T: 'static> {
-    buckets: [OnceLock<Box<[T]>>; BUCKETS],
+/// A table of `T` that hands out numbers, in so many chunks of so many slots at most; see
+/// the [module](self).
+pub(crate) struct Table<T: 'static, const CHUNKS: usize, const SLOTS: usize> {
+    /// Each is null, or the first of `SLOTS` slots that live as long as the process.
+    chunks: [AtomicPtr<T>; CHUNKS],
     vacant: Mutex<Vacant>,
 }
+
+/// A table for what there may be millions of: 67 million.
+pub(crate) type LargeTable<T> = Table<T, { 1 << 18 }, 256>;
+
+/// A table for what there is for each thread: a million.
+pub(crate) type SmallTable<T> = Table<T, { 1 << 16 }, 16>;
 
 /// The slots that nobody uses.
 struct Vacant {
@@ -47,10 +50,10 @@ struct Vacant {
     fresh: u32,
 }
 
-impl<T: Slot> Table<T> {
+impl<T: Slot + Sync, const CHUNKS: usize, const SLOTS: usize> Table<T, CHUNKS, SLOTS> {
     pub(crate) const fn new() -> Self {
         Self {
-            buckets: [const { OnceLock::new() }; BUCKETS],
+            chunks: [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS],
             vacant: Mutex::new(Vacant {
                 used: Vec::new(),
                 fresh: 0,
@@ -65,10 +68,13 @@ impl<T: Slot> Table<T> {
     /// If the number was never handed out.
     #[inline]
     pub(crate) fn get(&'static self, index: u32) -> &'static T {
-        let (bucket, offset) = place(index);
-        &self.buckets[bucket]
-            .get()
-            .expect("a number that was handed out")[offset]
+        let (chunk, offset) = (index as usize / SLOTS, index as usize % SLOTS);
+        let chunk = self.chunks[chunk].load(Ordering::Acquire);
+        assert!(!chunk.is_null(), "a number that was handed out");
+        // SAFETY: a chunk that is not null is `SLOTS` slots long, was made before its
+        // address was stored with a release, and is never freed; `offset` is below `SLOTS`.
+        // Slots are only ever shared.
+        unsafe { &*chunk.add(offset) }
     }
 
     /// All slots that were ever handed out.
@@ -89,22 +95,31 @@ impl<T: Slot> Table<T> {
     }
 
     /// Takes as many slots as `indexes` has room for, under one lock.
+    ///
+    /// # Panics
+    ///
+    /// If there are more in use than the table has room for.
     pub(crate) fn take_many(&'static self, indexes: &mut [u32]) {
         let mut vacant = self.vacant.lock().unwrap_or_else(PoisonError::into_inner);
         for index in indexes {
             *index = vacant.used.pop().unwrap_or_else(|| {
                 let fresh = vacant.fresh;
-                vacant.fresh = fresh
-                    .checked_add(1)
-                    .expect("four thousand million slots in use");
-                let (bucket, _) = place(fresh);
-                self.buckets[bucket].get_or_init(|| {
-                    let (start, slots) = extent(bucket);
-                    (start..start + slots).map(T::new).collect()
-                });
+                if (fresh as usize).is_multiple_of(SLOTS) {
+                    self.grow(fresh);
+                }
+                vacant.fresh += 1;
                 fresh
             });
         }
+    }
+
+    /// Makes the chunk that begins with this number. The caller holds the lock.
+    fn grow(&'static self, start: u32) {
+        let chunk = self.chunks.get(start as usize / SLOTS);
+        let chunk = chunk.expect("no more slots are in use than there is room for");
+        let slots: Box<[T]> = (start..start + SLOTS as u32).map(T::new).collect();
+        let slots = Box::leak(slots).as_mut_ptr();
+        chunk.store(slots, Ordering::Release);
     }
 
     /// Gives slots back. What still names them must recognise, by the count in
@@ -115,29 +130,11 @@ impl<T: Slot> Table<T> {
     }
 }
 
-/// The number of the first slot of a bucket, and how many it has.
-fn extent(bucket: usize) -> (u32, u32) {
-    let (row, step) = (bucket / STEPS, (bucket % STEPS) as u32);
-    let slots = (FIRST << row) / STEPS as u32;
-    ((FIRST << row) - FIRST + step * slots, slots)
-}
-
-/// The bucket of a number, and its place there.
-#[inline]
-fn place(index: u32) -> (usize, usize) {
-    let shifted = u64::from(index) + u64::from(FIRST);
-    let row = shifted.ilog2() - FIRST.ilog2();
-    let in_row = shifted as usize - ((FIRST as usize) << row);
-    // How long a bucket of this row is, as a power of two.
-    let length = row + FIRST.ilog2() - STEPS.ilog2();
-    let bucket = row as usize * STEPS + (in_row >> length);
-    (bucket, in_row & ((1 << length) - 1))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{FIRST, Slot, Table, extent, place};
     use std::collections::HashSet;
+
+    use super::{Slot, Table};
 
     struct Numbered(u32);
 
@@ -148,34 +145,32 @@ mod tests {
     }
 
     #[test]
-    fn places_are_dense() {
-        assert_eq!(place(0), (0, 0));
-        assert_eq!(place(FIRST - 1), (7, 7));
-        assert_eq!(place(FIRST), (8, 0));
-        for index in 0..10_000 {
-            let (bucket, offset) = place(index);
-            let (start, slots) = extent(bucket);
-            assert_eq!(start + offset as u32, index);
-            assert!((offset as u32) < slots);
-            assert_eq!(extent(bucket + 1).0, start + slots);
-        }
-        let (bucket, offset) = place(u32::MAX - FIRST);
-        assert_eq!(bucket, super::BUCKETS - 1);
-        assert_eq!(offset as u32, extent(bucket).1 - 1);
-    }
-
-    #[test]
     fn a_slot_keeps_its_place_and_is_handed_out_once() {
-        static TABLE: Table<Numbered> = Table::new();
+        static TABLE: Table<Numbered, 64, 16> = Table::new();
         let mut indexes = [0; 1000];
         TABLE.take_many(&mut indexes);
         assert_eq!(indexes.iter().collect::<HashSet<_>>().len(), 1000);
         for index in indexes {
             assert_eq!(TABLE.get(index).0, index);
         }
+        assert_eq!(TABLE.iter().count(), 1000);
         let before: *const Numbered = TABLE.get(7);
         TABLE.give_back(&[7]);
         assert_eq!(TABLE.take().0, 7);
         assert_eq!(before, TABLE.get(7) as *const Numbered);
+    }
+
+    #[test]
+    #[should_panic(expected = "no more slots are in use than there is room for")]
+    fn a_full_table_says_so() {
+        static TABLE: Table<Numbered, 2, 4> = Table::new();
+        TABLE.take_many(&mut [0; 9]);
+    }
+
+    #[test]
+    #[should_panic(expected = "a number that was handed out")]
+    fn a_number_of_nobody_is_refused() {
+        static TABLE: Table<Numbered, 2, 4> = Table::new();
+        TABLE.get(5);
     }
 }

@@ -26,7 +26,7 @@ use super::local::Local;
 use super::locals::Locals;
 use super::owner::OwnerCell;
 
-use super::table::{Slot, Table};
+use super::table::{LargeTable, Slot};
 use super::token::Token;
 use super::word::Word;
 use crate::stack::{Permit, Stack};
@@ -153,7 +153,7 @@ unsafe impl corosensei::stack::Stack for Bounds {
     }
 }
 
-pub(super) static TASKS: Table<Task> = Table::new();
+pub(super) static TASKS: LargeTable<Task> = LargeTable::new();
 
 /// No home: the slot is not in use.
 const NOWHERE: u32 = u32::MAX;
