@@ -111,6 +111,10 @@ fn parse(bytes: &[u8]) -> Result<Option<(Option<Addresses>, usize)>, Fault> {
             )))
         }
         Err(Error::BufferTooShort) if announced(bytes) > MOST => Err(Fault::TooLong),
+        // All of it is there, and it is still too short for its addresses.
+        Err(Error::BufferTooShort) if (1..=bytes.len()).contains(&announced(bytes)) => {
+            Err(Fault::Invalid)
+        }
         Err(Error::BufferTooShort) => Ok(None),
         Err(_) => Err(Fault::Invalid),
     }
