@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use netpoll::io::{Idle, Relay};
-use netpoll::net::{Dialer, OpError, resolve_unix_addr};
+use netpoll::net::{Dialer, OpError, TcpStream, resolve_unix_addr};
 
 use super::accept::Connection;
 use super::counters::{self, Sum};
@@ -38,6 +38,7 @@ use targets::{Chosen, Targets};
 /// See the [module](self).
 pub(super) struct Proxy {
     targets: Targets,
+    connect_timeout: Duration,
     dialer: Dialer,
     idle_timeout: Option<Duration>,
     /// How long a client may take for its header, if there shall be one.
@@ -56,6 +57,7 @@ impl Proxy {
     pub(super) fn new(options: &ServeProxy) -> Self {
         Self {
             targets: Targets::new(options.to.clone(), options.balance, options.rest),
+            connect_timeout: options.connect_timeout,
             // Who wants to find out about dead peers has the idle timeout.
             dialer: Dialer::new()
                 .timeout(options.connect_timeout)
@@ -79,7 +81,9 @@ impl Proxy {
                 rest: Vec::new(),
             },
         };
-        beginning.addresses = beginning.addresses.or_else(|| client.addresses());
+        if self.send_header.is_some() && beginning.addresses.is_none() {
+            beginning.addresses = client.addresses();
+        }
         Ok(beginning)
     }
 
@@ -107,7 +111,15 @@ impl Proxy {
 
     fn dial_one(&self, place: &Place) -> io::Result<Stream> {
         match place {
-            Place::Tcp(address) => self.dialer.dial("tcp", address).and_then(Stream::of),
+            Place::Tcp(address) => match address.parse() {
+                // What a name needs beyond that costs system calls.
+                Ok(address) => {
+                    let stream = TcpStream::connect_timeout(&address, self.connect_timeout)?;
+                    stream.set_nodelay(true)?;
+                    Ok(Stream::Tcp(stream))
+                }
+                Err(_) => self.dialer.dial("tcp", address).and_then(Stream::of),
+            },
             Place::Unix(path) => {
                 let stream = self.dialer.dial_unix(&resolve_unix_addr(path)?)?;
                 Ok(Stream::Unix(stream))
