@@ -239,10 +239,12 @@ impl Run<'_> {
             }
             Err(error) => {
                 let gone = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
-                if way.failed == Way::Write && gone.contains(&error.kind()) {
+                let is_gone = way.failed == Way::Write && gone.contains(&error.kind());
+                // First, so that the way back knows that its end is none.
+                self.fail(error);
+                if is_gone {
                     end.of_this_way();
                 }
-                self.fail(error);
             }
         }
         way.count

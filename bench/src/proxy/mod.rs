@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-use crate::accounting::{self, Usage};
+use crate::accounting;
 use crate::place::{self, two_cores};
 use crate::statistics::Summary;
 use load::Load;
@@ -91,13 +91,13 @@ pub(crate) fn compare(options: &Options) -> io::Result<()> {
         for rival in &RIVALS {
             let load = Load::new()?;
             match Running::start(rival, options, place, load.address) {
-                Ok(running) => started.push((running, load, Vec::new(), Usage::default())),
+                Ok(running) => started.push((running, load, Vec::new())),
                 Err(error) => eprintln!("WARNING: NOT MEASURED: {}: {error}", rival.name),
             }
         }
         let mut busy = Vec::new();
         for round in 0..=options.rounds {
-            for (running, load, figures, total) in &mut started {
+            for (running, load, figures) in &mut started {
                 let before = accounting::usage(running.id())?;
                 let begin = Instant::now();
                 let moved = (case.run)(load, running)?;
@@ -108,28 +108,31 @@ pub(crate) fn compare(options: &Options) -> io::Result<()> {
                 // The first round is for caches and pools.
                 if round > 0 {
                     figures.push(moved as f64 / case.divisor / used.cpu.as_secs_f64());
-                    total.cpu += used.cpu;
                     busy.push((running.name(), used.cpu.as_secs_f64() / wall.as_secs_f64()));
                 }
             }
         }
         let of = |figures: &Vec<f64>| Summary::of(figures.iter().copied());
-        let first = started.first().and_then(|(.., figures, _)| of(figures));
-        for (running, _, figures, _) in &started {
-            let (Some(summary), Some(first)) = (of(figures), first) else {
+        let is_ours = |running: &Running| running.name() == RIVALS[0].name;
+        let ours = started.iter().find(|(running, ..)| is_ours(running));
+        let ours = ours.and_then(|(_, _, figures)| of(figures));
+        for (running, _, figures) in &started {
+            let Some(summary) = of(figures) else {
                 continue;
             };
+            let ratio = ours.map_or("-".into(), |ours| {
+                format!("{:.2}", summary.median / ours.median)
+            });
             let own = busy.iter().filter(|(name, _)| *name == running.name());
             let busy = Summary::of(own.map(|(_, part)| *part)).map_or(0.0, |busy| busy.median);
             println!(
-                "| {} | {} | {:.2} {} | {:.2} to {:.2} | {:.2} | {:.0} % |",
+                "| {} | {} | {:.2} {} | {:.2} to {:.2} | {ratio} | {:.0} % |",
                 running.name(),
                 case.name,
                 summary.median,
                 case.unit,
                 summary.low,
                 summary.high,
-                summary.median / first.median,
                 100.0 * busy,
             );
         }
