@@ -218,10 +218,16 @@ fn a_peer_that_does_not_read_is_idle_too() {
         // The way there waits to write, and holds what it has read; the way back to read.
         let ((client, a), (b, server)) = (pair(), pair());
         thread::scope(|s| {
-            let much = vec![0; 4 * MUCH];
             (&client).write_all(b"first").unwrap();
-            let client = &client;
-            let writes = s.spawn(move || kind((&*client).write_all(&much)));
+            let mut client = &client;
+            // However much there is room for on the way.
+            let writes = s.spawn(move || {
+                loop {
+                    if let Err(error) = client.write_all(&[0; 100_000]) {
+                        return error.kind();
+                    }
+                }
+            });
             let relay = Relay::new().idle_timeout(Duration::from_millis(100));
             let error = relay.run(&a, &b).unwrap_err();
             assert!(Idle::is_cause_of(&error), "{error:?}");
