@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::cases::CASES;
 use crate::load::Shape;
 use crate::place::Place;
+use crate::proxy;
 use crate::servers;
 
 /// What a request costs on netpoll, beside a hand-written epoll server and rivals.
@@ -84,6 +85,16 @@ pub(crate) enum Command {
     },
     /// Compare what `cargo bench -p netpoll-bench` has measured.
     Micro,
+    /// What a byte and a connection cost in `netpoll serve proxy`, haproxy and nginx.
+    Proxy(proxy::Options),
+    /// Become another program, in a place.
+    #[command(hide = true)]
+    Exec {
+        #[command(flatten)]
+        place: Place,
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
 }
 
 fn servers() -> PossibleValuesParser {

@@ -40,6 +40,7 @@ mod load;
 mod micro;
 mod place;
 mod plan;
+mod proxy;
 mod raw_data;
 mod report;
 mod run;
@@ -48,7 +49,8 @@ mod statistics;
 mod work;
 
 use std::io;
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt;
+use std::process::{self, ExitCode};
 
 use clap::Parser;
 
@@ -87,5 +89,11 @@ fn start(arguments: Arguments) -> io::Result<()> {
             load::obey(address, shape)
         }
         Some(Command::Micro) => micro::compare(),
+        Some(Command::Proxy(options)) => proxy::compare(&options),
+        Some(Command::Exec { place, command }) => {
+            place.settle()?;
+            let mut program = process::Command::new(&command[0]);
+            Err(program.args(&command[1..]).exec())
+        }
     }
 }

@@ -115,3 +115,33 @@ fn names_that_do_not_exist_are_refused() {
     assert!(!success);
     assert!(text.contains("netpoll-heap"), "{text}");
 }
+
+#[test]
+fn proxies_that_are_not_there_are_left_out_loudly() {
+    let output = Command::new(env!("CARGO_BIN_EXE_netpoll-bench"))
+        .args(["proxy", "--rounds", "1", "--netpoll", "/nowhere/netpoll"])
+        .env("PATH", "/nowhere")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let complaints = String::from_utf8(output.stderr).unwrap();
+    for rival in ["netpoll: no /nowhere/netpoll", "haproxy: ", "nginx: "] {
+        let complaint = format!("NOT MEASURED: {rival}");
+        assert!(complaints.contains(&complaint), "{rival}: {complaints}");
+    }
+}
+
+#[test]
+fn a_proxy_that_does_not_listen_is_left_out_loudly() {
+    let output = Command::new(env!("CARGO_BIN_EXE_netpoll-bench"))
+        .args(["proxy", "--rounds", "1", "--netpoll", "/bin/true"])
+        .env("PATH", "/nowhere")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let complaints = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        complaints.contains("NOT MEASURED: netpoll: it ended"),
+        "{complaints}"
+    );
+}

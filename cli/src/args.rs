@@ -1,15 +1,14 @@
 //! What the command line may say.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::load;
+use crate::place::{self, Place};
 
-const DEFAULT_ADDRESS: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7000);
+const DEFAULT_ADDRESS: &str = "127.0.0.1:7000";
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 /// As many as a runtime can have.
 const WORKERS_MOST: u64 = 1024;
@@ -55,14 +54,25 @@ pub(crate) enum Protocol {
     /// requests a second, tasks, and resident memory. A request is what one read
     /// brought and was sent back; the server knows of no other boundaries.
     Echo(ServeEcho),
+    /// Pass connections on to other servers.
+    ///
+    /// Bytes are moved inside of the kernel where they come in bulk. One side's end is
+    /// passed to the other side, and the way back goes on; a failure of one side resets
+    /// the other. A target that does not take a connection rests for a while, and the next
+    /// one is tried at once: the client learns of it only if all fail.
+    ///
+    /// While something happens it shows, once a second: open connections, bytes a second,
+    /// and for each target its connections, and whether it rests.
+    Proxy(ServeProxy),
 }
 
-/// The options of `serve echo`.
+/// The options of all servers.
 #[derive(Debug, Args)]
-pub(crate) struct ServeEcho {
-    /// Address to listen on; with port 0 the system chooses one.
-    #[arg(long, value_name = "ADDR", default_value_t = DEFAULT_ADDRESS, value_parser = address)]
-    pub(crate) listen: SocketAddr,
+pub(crate) struct Serving {
+    /// Address to listen on; with port 0 the system chooses one. Also unix:/path and
+    /// unix:@name.
+    #[arg(long, value_name = "ADDR", default_value = DEFAULT_ADDRESS, value_parser = place::own)]
+    pub(crate) listen: Place,
 
     /// Worker threads [default: one for each processor, or NETPOLL_WORKERS].
     #[arg(long, value_name = "N", value_parser = workers)]
@@ -77,21 +87,87 @@ pub(crate) struct ServeEcho {
     pub(crate) grace: Duration,
 }
 
-impl Default for ServeEcho {
+/// The options of `serve echo`.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ServeEcho {
+    #[command(flatten)]
+    pub(crate) serving: Serving,
+}
+
+/// The options of `serve proxy`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeProxy {
+    #[command(flatten)]
+    pub(crate) serving: Serving,
+
+    /// Target: an IP address or a name, and a port; or unix:/path, or unix:@name. Give it
+    /// several times for several targets.
+    ///
+    /// Names are looked up for each connection.
+    #[arg(long, value_name = "ADDR", required = true, value_parser = place::other)]
+    pub(crate) to: Vec<Place>,
+
+    /// Which target gets a connection.
+    #[arg(long, value_enum, default_value_t = Balance::RoundRobin)]
+    pub(crate) balance: Balance,
+
+    /// How long a target gets no connections after one to it could not be opened. When
+    /// all rest, the one that has rested the longest is tried.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = decimal_seconds)]
+    pub(crate) rest: Duration,
+
+    /// How long opening a connection to a target may take, before the next is tried.
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = some_seconds)]
+    pub(crate) connect_timeout: Duration,
+
+    /// End a connection on which nothing was moved, either way, for so long [default:
+    /// never].
+    #[arg(long, value_name = "SECONDS", value_parser = some_seconds)]
+    pub(crate) idle_timeout: Option<Duration>,
+
+    /// Expect clients to begin with a header of the PROXY protocol, version 1 or 2, and
+    /// reset those that do not.
+    #[arg(long)]
+    pub(crate) accept_proxy: bool,
+
+    /// How long a client may take for that header.
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = some_seconds,
+        requires = "accept_proxy")]
+    pub(crate) header_timeout: Duration,
+
+    /// Begin connections to targets with a header of the PROXY protocol, which tells
+    /// whose connection it is.
+    #[arg(long, value_name = "VERSION", value_enum)]
+    pub(crate) send_proxy: Option<Version>,
+}
+
+/// Which target gets a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Balance {
+    /// One after the other.
+    RoundRobin,
+    /// The one with the fewest that are open.
+    LeastConnections,
+}
+
+/// A version of the PROXY protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Version {
+    /// A line of text.
+    V1,
+    /// Binary.
+    V2,
+}
+
+impl Default for Serving {
     fn default() -> Self {
         Self {
-            listen: DEFAULT_ADDRESS,
+            listen: Place::Tcp(DEFAULT_ADDRESS.into()),
             workers: None,
             quiet: false,
             grace: DEFAULT_GRACE,
         }
     }
-}
-
-fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| {
-        "write an IP address and a port, as in 127.0.0.1:7000, 0.0.0.0:7000 or [::1]:7000".into()
-    })
 }
 
 pub(crate) fn workers(text: &str) -> Result<NonZeroUsize, String> {
@@ -118,6 +194,14 @@ pub(crate) fn decimal_seconds(text: &str) -> Result<Duration, String> {
             Ok(Duration::from_secs_f64(seconds))
         }
         _ => Err("write a number of seconds, as in 10 or 0.5, at most a year".into()),
+    }
+}
+
+/// The same, but not zero.
+pub(crate) fn some_seconds(text: &str) -> Result<Duration, String> {
+    match decimal_seconds(text)? {
+        Duration::ZERO => Err("write more than no time".into()),
+        length => Ok(length),
     }
 }
 

@@ -3,13 +3,14 @@
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+
+use crate::place::Place;
 
 /// Why the command could not do what it was told.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// It cannot listen there.
-    Listen(SocketAddr, io::Error),
+    Listen(Place, io::Error),
     /// Something that it needs cannot be had.
     Start(&'static str, io::Error),
     /// There is no such name.
@@ -24,6 +25,17 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Listen(address, error) => match error.kind() {
+                ErrorKind::AddrInUse if address.port().is_none() => write!(
+                    f,
+                    "{address} exists: stop the other server, remove what it has left, or choose \
+                     another with --listen"
+                ),
+                ErrorKind::PermissionDenied if address.port().is_none() => {
+                    write!(
+                        f,
+                        "no permission to listen on {address}: choose another with --listen"
+                    )
+                }
                 ErrorKind::AddrInUse => write!(
                     f,
                     "address {address} is in use: stop the other server, or choose another \
@@ -33,7 +45,7 @@ impl fmt::Display for Failure {
                     f,
                     "address {address} is not one of this machine's: choose another with \
                      --listen (0.0.0.0:{} listens on all)",
-                    address.port()
+                    address.port().unwrap_or_default()
                 ),
                 ErrorKind::PermissionDenied => write!(
                     f,
@@ -87,7 +99,7 @@ mod tests {
     use super::*;
 
     fn listen(errno: i32) -> String {
-        let address = "192.0.2.1:80".parse().unwrap();
+        let address = Place::Tcp("192.0.2.1:80".into());
         Failure::Listen(address, io::Error::from_raw_os_error(errno)).to_string()
     }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! netpoll                                     an echo server on 127.0.0.1:7000
 //! netpoll serve echo --listen 127.0.0.1:0 --quiet
+//! netpoll serve proxy --listen 127.0.0.1:8000 --to 127.0.0.1:7000
 //! netpoll load 127.0.0.1:7000 --connections 1000
 //! ```
 //!
@@ -12,6 +13,7 @@
 //! | `console` | what the command says |
 //! | `failure` | errors that say what to do |
 //! | `signals` | Ctrl-C, once and twice |
+//! | `place` | where to listen and to connect |
 //! | `units` | figures for people |
 //! | `buffers` | big buffers for tasks that need one at the moment |
 //! | `serve/` | the servers |
@@ -24,6 +26,7 @@ mod buffers;
 mod console;
 mod failure;
 mod load;
+mod place;
 mod serve;
 mod signals;
 mod units;
@@ -52,6 +55,7 @@ fn run(command: Option<Command>) -> Result<ExitCode, Failure> {
         None => serve::echo(&ServeEcho::default(), serve::Hints::Shown)?,
         Some(Command::Serve { protocol }) => match protocol {
             Protocol::Echo(options) => serve::echo(&options, serve::Hints::Hidden)?,
+            Protocol::Proxy(options) => serve::proxy(options)?,
         },
         Some(Command::Load(plan)) => {
             if let Err(conflict) = plan.check() {

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 
 /// Whether an error, or one that it stems from, has a cause of this type.
-pub(super) fn is_caused_by<T: Error + 'static>(error: &io::Error) -> bool {
+pub(crate) fn is_caused_by<T: Error + 'static>(error: &io::Error) -> bool {
     let mut next: Option<&(dyn Error + 'static)> = error.get_ref().map(|cause| cause as _);
     while let Some(cause) = next {
         if cause.is::<T>() {

@@ -15,6 +15,7 @@ mod cause;
 mod closed;
 mod conduit;
 mod connect;
+mod course;
 mod datagram;
 mod duplex;
 mod endpoint;
@@ -42,8 +43,10 @@ use std::time::Duration;
 
 pub(crate) use accept::{Listening, next_incoming};
 pub use cancelled::Cancelled;
+pub(crate) use cause::is_caused_by;
 pub use closed::Closed;
 pub(crate) use connect::connect_timeout;
+pub(crate) use course::{Count, Course};
 pub use duplex::Duplex;
 pub(crate) use endpoint::{End, Endpoint, Ends, Sends, announce_end};
 pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, Split, WriteHalf};

@@ -26,7 +26,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
 use super::conduit::Conduit;
-use super::{End, Ends, Fd, ShortRead, error_of};
+use super::{Course, End, Ends, Fd, ShortRead, error_of};
 use crate::buf::Block;
 use crate::poll::Way;
 use crate::sys::socket::{self, Errno, Fault, options};
@@ -76,8 +76,14 @@ impl<R, W> Transfer<R, W> {
         self.bulk = full;
     }
 
-    /// Moves some bytes; returns how many. Zero if a plain read is what comes next.
-    pub(crate) fn step(&mut self, reader: &R, writer: &W) -> io::Result<usize> {
+    /// Moves some bytes, and tells the course; returns how many. Zero if a plain read is what
+    /// comes next.
+    pub(crate) fn step(
+        &mut self,
+        reader: &R,
+        writer: &W,
+        course: &mut impl Course,
+    ) -> io::Result<usize> {
         let (Some(from), Some(to)) = (self.from.end(reader), self.to.end(writer)) else {
             return Ok(0);
         };
@@ -86,7 +92,7 @@ impl<R, W> Transfer<R, W> {
         }
         let moved = match (from, to) {
             (End::Socket(_), _) if !self.bulk => return Ok(0),
-            (End::Socket(from), End::Socket(to)) => self.through(from, to),
+            (End::Socket(from), End::Socket(to)) => self.through(from, to, course),
             (End::Socket(from), End::Pipe(to)) => socket_to_pipe(from, to),
             (End::Pipe(from), End::Socket(to)) => {
                 from_pipe(from, to, |from, out| to.splice_into(out, from))
@@ -100,6 +106,9 @@ impl<R, W> Transfer<R, W> {
         match moved {
             Ok(n) => {
                 self.bulk &= n >= BULK;
+                if !matches!((from, to), (End::Socket(_), End::Socket(_))) {
+                    course.moved(n);
+                }
                 Ok(n)
             }
             Err(error) if is_refusal(&error) => {
@@ -112,33 +121,41 @@ impl<R, W> Transfer<R, W> {
 
     /// From socket to socket. What is in the pipe is in nobody else's hands, so all of it
     /// is written before this returns, as after a plain read.
-    fn through(&mut self, from: &Fd, to: &Fd) -> io::Result<usize> {
+    fn through(&mut self, from: &Fd, to: &Fd, course: &mut impl Course) -> io::Result<usize> {
         if !(from.is_ours() && to.is_ours()) {
             return Ok(0);
         }
         let mut conduit = None;
-        let taken = from.read_with(ShortRead::ProvesNothing, |fd| {
-            if socket::peek(fd, &mut [0])? == 0 {
-                return Ok(0);
+        let taken = loop {
+            let taken = from.read_with(ShortRead::ProvesNothing, |fd| {
+                if socket::peek(fd, &mut [0])? == 0 {
+                    return Ok(0);
+                }
+                let Some(mut pipe) = Conduit::take() else {
+                    return Ok(0);
+                };
+                let taken = would_block_is_zero(pipe.fill(fd, MOST))?;
+                conduit = Some(pipe);
+                Ok(taken)
+            });
+            match taken {
+                Err(error) if !is_refusal(&error) && course.goes_on(Way::Read, &error) => {}
+                taken => break taken?,
             }
-            let Some(mut pipe) = Conduit::take() else {
-                return Ok(0);
-            };
-            let taken = would_block_is_zero(pipe.fill(fd, MOST))?;
-            conduit = Some(pipe);
-            Ok(taken)
-        })?;
+        };
         let Some(mut conduit) = conduit else {
             return Ok(0);
         };
         while conduit.held() > 0 {
             let written = to.write_with(conduit.held(), |out, _| to.pour(&mut conduit, out));
             match written {
+                Ok(n) => course.moved(n),
                 Err(error) if is_refusal(&error) => {
                     self.refused = true;
-                    write_rest(&mut conduit, to)?;
+                    write_rest(&mut conduit, to, course)?;
                 }
-                written => _ = written?,
+                Err(error) if course.goes_on(Way::Write, &error) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(taken)
@@ -146,13 +163,20 @@ impl<R, W> Transfer<R, W> {
 }
 
 /// Writes what is in a pipe by hand.
-fn write_rest(conduit: &mut Conduit, to: &Fd) -> io::Result<()> {
+fn write_rest(conduit: &mut Conduit, to: &Fd, course: &mut impl Course) -> io::Result<()> {
     while conduit.held() > 0 {
         let mut block = Block::with_room_for(BULK);
         block.fill(BULK, |buffer| conduit.read(buffer))?;
         let mut rest = &block[..];
         while !rest.is_empty() {
-            rest = &rest[to.write(rest)?..];
+            match to.write(rest) {
+                Ok(n) => {
+                    course.moved(n);
+                    rest = &rest[n..];
+                }
+                Err(error) if course.goes_on(Way::Write, &error) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     Ok(())

@@ -1,13 +1,9 @@
 //! `copy_bidirectional`.
 
-use std::io::{Error, Read, Result, Write};
-use std::net::Shutdown;
-use std::panic::resume_unwind;
-use std::sync::{Mutex, PoisonError};
+use std::io::{Read, Result, Write};
 
-use super::copy;
+use super::Relay;
 use crate::fd::Duplex;
-use crate::thread;
 
 /// Copies from `a` to `b` and from `b` to `a` at the same time, until both ways have ended;
 /// returns how many bytes went from `a` to `b`, and how many from `b` to `a`. It is what a
@@ -15,16 +11,20 @@ use crate::thread;
 ///
 /// When one of them says that nothing more comes, the other one is told
 /// (`shutdown(Shutdown::Write)`), and the way back goes on. Each way is a [`copy()`], one on
-/// the calling task and one on a task of its own; see there for what moves the bytes.
+/// the calling task and one on a task of its own; see there for what moves the bytes. A
+/// [`Relay`] does the same, and has an idle timeout, and counts that can be read meanwhile
+/// and after an error.
 ///
 /// Parks the task, or blocks the thread. What bounds reads and writes of either connection
-/// bounds this: an idle timeout is a read timeout on both. It does not close them.
+/// bounds this. It does not close them, unless something fails.
 ///
 /// # Errors
 ///
-/// The first error of either way. It ends both: the connections are shut down
-/// (`Shutdown::Both`), so that the way that still works does not wait for ever. What was
-/// written before is sent. If the second task cannot be started, that error.
+/// The first error of either way. It ends both: the connections are
+/// [aborted](Duplex::abort), so that the way that still works does not wait for ever, and
+/// nobody takes what has come so far for the whole. If one of them takes nothing more
+/// (`BrokenPipe` or `ConnectionReset` from a write), what it has said before that is passed on
+/// first. If the second task cannot be started, that error.
 ///
 /// # Examples
 ///
@@ -52,6 +52,8 @@ use crate::thread;
 /// assert_eq!(proxy.join().unwrap()?, (14, 24));
 /// # std::io::Result::Ok(())
 /// ```
+///
+/// [`copy()`]: super::copy()
 #[doc(alias = "CopyBidirectional")]
 #[doc(alias = "splice")]
 #[doc(alias = "proxy")]
@@ -62,68 +64,5 @@ where
     for<'a> &'a A: Read + Write,
     for<'b> &'b B: Read + Write,
 {
-    let failure = Failure(Mutex::new(None));
-    let (there, back) = thread::scope(|scope| {
-        let there = thread::Builder::new().spawn_scoped(scope, || one_way(a, b, &failure))?;
-        let back = one_way(b, a, &failure);
-        Ok::<_, Error>((
-            there.join().unwrap_or_else(|panic| resume_unwind(panic)),
-            back,
-        ))
-    })?;
-    match failure
-        .0
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner)
-    {
-        Some(error) => Err(error),
-        None => Ok((there, back)),
-    }
-}
-
-/// The first error of either way.
-struct Failure(Mutex<Option<Error>>);
-
-/// Copies one way; returns how many bytes that were.
-fn one_way<A, B>(from: &A, to: &B, failure: &Failure) -> u64
-where
-    A: Duplex,
-    B: Duplex,
-    for<'a> &'a A: Read,
-    for<'b> &'b B: Write,
-{
-    let end = End(Some((from, to)));
-    match copy(&mut &*from, &mut &*to) {
-        Ok(count) => {
-            end.well();
-            count
-        }
-        Err(error) => {
-            let mut first = failure.0.lock().unwrap_or_else(PoisonError::into_inner);
-            first.get_or_insert(error);
-            0
-        }
-    }
-}
-
-/// Ends both connections, if the copying ends by an error, or a panic.
-struct End<'a, A: Duplex, B: Duplex>(Option<(&'a A, &'a B)>);
-
-impl<A: Duplex, B: Duplex> End<'_, A, B> {
-    /// Passes the end on.
-    fn well(mut self) {
-        if let Some((_, to)) = self.0.take() {
-            // If it is gone, the way back finds out why.
-            let _ = to.shutdown(Shutdown::Write);
-        }
-    }
-}
-
-impl<A: Duplex, B: Duplex> Drop for End<'_, A, B> {
-    fn drop(&mut self) {
-        if let Some((from, to)) = self.0.take() {
-            let _ = from.shutdown(Shutdown::Both);
-            let _ = to.shutdown(Shutdown::Both);
-        }
-    }
+    Relay::new().run(a, b)
 }

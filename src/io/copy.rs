@@ -3,7 +3,8 @@
 use std::io::{ErrorKind, Read, Result, Write};
 
 use super::intake::Intake;
-use crate::fd::Transfer;
+use crate::fd::{Count, Course, Transfer};
+use crate::poll::Way;
 
 /// As much as is read at once from one that brings much, in bytes.
 const MOST: usize = 64 * 1024;
@@ -74,26 +75,34 @@ where
     R: ?Sized + Read,
     W: ?Sized + Write,
 {
+    let mut count = Count::default();
+    follow(reader, writer, &mut count)?;
+    Ok(count.0)
+}
+
+/// [`copy`], told step by step.
+pub(super) fn follow<R, W>(reader: &mut R, writer: &mut W, course: &mut impl Course) -> Result<()>
+where
+    R: ?Sized + Read,
+    W: ?Sized + Write,
+{
     let mut intake = Intake::new(reader);
     let mut transfer = Transfer::between(intake.reader(), &writer);
     let mut most = FIRST;
-    let mut copied = 0;
     loop {
-        if let Some(transfer) = &mut transfer {
-            let moved = transfer.step(intake.reader(), &writer)?;
-            if moved > 0 {
-                copied += moved as u64;
-                continue;
-            }
+        if let Some(transfer) = &mut transfer
+            && transfer.step(intake.reader(), &writer, course)? > 0
+        {
+            continue;
         }
         let block = match intake.next(most) {
             Ok(Some(block)) => block,
-            Ok(None) => return Ok(copied),
+            Ok(None) => return Ok(()),
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) if course.goes_on(Way::Read, &error) => continue,
             Err(error) => return Err(error),
         };
-        writer.write_all(&block)?;
-        copied += block.len() as u64;
+        course.write_all(writer, &block)?;
         if let Some(transfer) = &mut transfer {
             transfer.has_read(block.len() == most);
         }

@@ -12,9 +12,10 @@
 //! | [`stdin()`], [`Stdin`], [`StdinLock`] | park the task |
 //! | [`IntoInnerError`], [`WriterPanicked`] | are those of the writers here |
 //!
-//! and there are some names that std has not: [`Cancelled`] and [`Closed`], the causes of
-//! errors that std has no kind for; [`blocks()`], which says what buffers cost;
-//! [`copy_bidirectional`], which is a proxy; and [`Pollable`], which waits for any descriptor.
+//! and there are some names that std has not: [`Cancelled`], [`Closed`] and [`Idle`], the causes
+//! of errors that std has no kind for; [`blocks()`], which says what buffers cost;
+//! [`copy_bidirectional`], which is a proxy, and [`Relay`], which can tell how far it is; and
+//! [`Pollable`], which waits for any descriptor.
 //!
 //! # Standard output
 //!
@@ -62,6 +63,7 @@ mod line_writer;
 mod pipe;
 mod pollable;
 mod reader;
+mod relay;
 mod stdin;
 mod writer;
 
@@ -80,6 +82,7 @@ pub use line_writer::LineWriter;
 pub use pipe::{PipeReader, PipeWriter, pipe};
 pub use pollable::Pollable;
 pub use reader::BufReader;
+pub use relay::{Idle, Relay};
 pub use stdin::{Stdin, StdinLock, stdin};
 pub use writer::BufWriter;
 

@@ -356,6 +356,7 @@ ttl_methods!(TcpStream);
 halves!(
     TcpStream,
     drains = true,
+    resets = true,
     example = "\
 use netpoll::net::{TcpListener, TcpStream};
 

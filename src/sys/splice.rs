@@ -11,9 +11,16 @@ use rustix::pipe::{PipeFlags, SpliceFlags};
 
 use super::socket::Fault;
 
+/// As many bytes as a pipe of ours shall hold; the system's 64 KiB make more calls of it. All
+/// that there may be stay below what the system lets a user have without privileges.
+const PIPE: usize = 256 * 1024;
+
 /// A pipe to move bytes through: the end to read from, and the one to write to.
 pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    Ok(rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?)
+    let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+    // One that is refused does as well.
+    let _ = rustix::pipe::fcntl_setpipe_size(&writer, PIPE);
+    Ok((reader, writer))
 }
 
 /// Moves at most so many bytes; one of the two is a pipe, which this does not wait for.

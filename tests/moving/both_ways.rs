@@ -1,15 +1,16 @@
 //! `io::copy_bidirectional`.
 
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use netpoll::io::{self, Duplex};
+use netpoll::io::{self, Duplex, Idle, Relay};
 use netpoll::net::{self, Shutdown};
 use netpoll::os::unix::net::UnixStream;
 use netpoll::thread;
 
-use crate::common::{everywhere, kind, on_workers, pair, pair_with_std};
+use crate::common::{everywhere, kind, on_workers, pair, pair_with_std, until};
 use crate::pattern::{MUCH, check, write};
 
 /// A proxy between the inner two of four ends; the outer two say when they end.
@@ -105,23 +106,176 @@ fn a_reset_ends_both_ways() {
         let proxy = thread::spawn(move || io::copy_bidirectional(&a, &b));
         (&client).write_all(b"before").unwrap();
         (&server).read_exact(&mut [0; 6]).unwrap();
-        let linger = libc::linger {
-            l_onoff: 1,
-            l_linger: 0,
-        };
-        // SAFETY: plain C, on memory that outlives the call.
-        unsafe {
-            libc::setsockopt(
-                client.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_LINGER,
-                (&raw const linger).cast(),
-                size_of_val(&linger) as u32,
-            );
-        }
+        let client = net::TcpStream::from(client);
+        client.set_linger(Some(Duration::ZERO)).unwrap();
         drop(client);
         assert_eq!(kind(proxy.join().unwrap()), ErrorKind::ConnectionReset);
-        assert_eq!((&server).read(&mut [0; 1]).unwrap(), 0);
+        // And is no end for the server either.
+        let read = (&server).read(&mut [0; 1]);
+        assert_eq!(kind(read), ErrorKind::ConnectionReset);
+    });
+}
+
+#[test]
+fn what_was_said_before_a_reset_is_passed_on() {
+    everywhere(|| {
+        // It answers before it has read, and goes: that resets the connection, and whoever
+        // sends the request first finds out.
+        let ((client, a), (b, server)) = (pair(), pair());
+        (&client).write_all(b"request").unwrap();
+        (&server).write_all(b"too large").unwrap();
+        server.abort();
+        let relay = Relay::new();
+        let error = kind(relay.run(&a, &b));
+        assert_eq!(error, ErrorKind::ConnectionReset);
+        let mut reply = [0; 9];
+        (&client).read_exact(&mut reply).unwrap();
+        assert_eq!(&reply, b"too large");
+        assert_eq!(relay.moved(), (0, 9));
+    });
+}
+
+#[test]
+fn counts_are_there_meanwhile_and_after_an_error() {
+    on_workers(|| {
+        let ((client, a), (b, server)) = (pair(), pair());
+        let seen = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
+        let relay = Arc::new(Relay::new());
+        let running = {
+            let seen = Arc::clone(&seen);
+            let first = Arc::clone(&relay);
+            thread::spawn(move || {
+                first.run(&a, &b).unwrap();
+                let ((left, a), (b, right)) = (pair(), pair());
+                (&left).write_all(b"more").unwrap();
+                left.shutdown(Shutdown::Write).unwrap();
+                right.shutdown(Shutdown::Write).unwrap();
+                let inspect = |there, back| {
+                    seen.0.fetch_add(there, Ordering::Relaxed);
+                    seen.1.fetch_add(back, Ordering::Relaxed);
+                };
+                Relay::new().inspect(&inspect).run(&a, &b)
+            })
+        };
+        (&client).write_all(b"12345").unwrap();
+        (&server).write_all(b"123").unwrap();
+        until("all was moved", || relay.moved() == (5, 3));
+        (&server).read_exact(&mut [0; 5]).unwrap();
+        drop(server);
+        (&client).read_exact(&mut [0; 3]).unwrap();
+        drop(client);
+        assert_eq!(running.join().unwrap().unwrap(), (4, 0));
+        assert_eq!(seen.0.load(Ordering::Relaxed), 4);
+        assert_eq!(seen.1.load(Ordering::Relaxed), 0);
+
+        let ((client, a), (b, server)) = (pair(), pair());
+        thread::scope(|s| {
+            let relay = Relay::new();
+            s.spawn(|| {
+                write(&client, 1, MUCH).unwrap();
+                client.abort();
+            });
+            s.spawn(|| check(&server, 1));
+            relay.run(&a, &b).unwrap_err();
+            let (there, back) = relay.moved();
+            assert!(there <= MUCH as u64, "{there}");
+            assert_eq!(back, 0);
+        });
+    });
+}
+
+#[test]
+fn a_relay_in_which_nothing_moves_is_idle() {
+    fn idles<A, B>(a: (A, A), b: (B, B))
+    where
+        A: Duplex + Sync,
+        B: Duplex + Sync,
+        for<'x> &'x A: Read + Write,
+        for<'x> &'x B: Read + Write,
+    {
+        let (_client, a) = a;
+        let (b, server) = b;
+        let timeout = Duration::from_millis(20);
+        let relay = Relay::new().idle_timeout(timeout);
+        (&server).write_all(b"hello").unwrap();
+        let start = Instant::now();
+        let error = relay.run(&a, &b).unwrap_err();
+        assert!(start.elapsed() >= timeout);
+        assert!(Idle::is_cause_of(&error), "{error:?}");
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert_eq!(relay.moved(), (0, 5));
+    }
+    everywhere(|| {
+        idles(pair(), pair());
+        idles(pair(), UnixStream::pair().unwrap());
+        idles(UnixStream::pair().unwrap(), pair());
+    });
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_idle_too() {
+    on_workers(|| {
+        // The way there waits to write, and holds what it has read; the way back to read.
+        let ((client, a), (b, server)) = (pair(), pair());
+        thread::scope(|s| {
+            (&client).write_all(b"first").unwrap();
+            let mut client = &client;
+            // However much there is room for on the way.
+            let writes = s.spawn(move || {
+                loop {
+                    if let Err(error) = client.write_all(&[0; 100_000]) {
+                        return error.kind();
+                    }
+                }
+            });
+            let relay = Relay::new().idle_timeout(Duration::from_millis(100));
+            let error = relay.run(&a, &b).unwrap_err();
+            assert!(Idle::is_cause_of(&error), "{error:?}");
+            assert!(relay.moved().0 > 0);
+            // It learns that not all has arrived.
+            assert_ne!(writes.join().unwrap(), ErrorKind::WouldBlock);
+        });
+        drop(server);
+    });
+}
+
+#[test]
+fn a_relay_is_not_idle_while_one_way_moves() {
+    on_workers(|| {
+        let ((client, a), (b, server)) = (pair(), pair());
+        let timeout = Duration::from_millis(300);
+        let relay = thread::spawn(move || Relay::new().idle_timeout(timeout).run(&a, &b));
+        // The server says something now and then, for longer than the timeout; the client,
+        // nothing, until the end.
+        let start = Instant::now();
+        let mut said = 0;
+        while start.elapsed() < 4 * timeout {
+            (&server).write_all(b"x").unwrap();
+            (&client).read_exact(&mut [0]).unwrap();
+            said += 1;
+            thread::sleep(Duration::from_millis(1));
+        }
+        (&client).write_all(b"bye").unwrap();
+        drop(client);
+        (&server).read_exact(&mut [0; 3]).unwrap();
+        drop(server);
+        assert_eq!(relay.join().unwrap().unwrap(), (3, said));
+    });
+}
+
+#[test]
+fn what_cannot_be_bounded_says_so() {
+    everywhere(|| {
+        let ((_client, a), (b, _server)) = (pair(), pair());
+        let zero = Relay::new().idle_timeout(Duration::ZERO);
+        assert_eq!(kind(zero.run(&a, &b)), ErrorKind::InvalidInput);
+        let (in_memory, _peer) = net::pipe();
+        let relay = Relay::new().idle_timeout(Duration::from_secs(1));
+        assert_eq!(kind(relay.run(&a, &in_memory)), ErrorKind::Unsupported);
+        // One that does not wait at all is no idle one.
+        a.set_nonblocking(true).unwrap();
+        let relay = Relay::new().idle_timeout(Duration::from_secs(3600));
+        assert_eq!(kind(relay.run(&a, &b)), ErrorKind::WouldBlock);
     });
 }
 

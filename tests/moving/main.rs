@@ -6,6 +6,7 @@ mod common;
 
 mod both_ways;
 mod copies;
+mod ends;
 mod halves;
 mod in_memory;
 mod pattern;

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::args::{decimal_seconds, workers};
+use crate::args::{decimal_seconds, some_seconds, workers};
+use crate::place::host_and_port;
 
 /// See the [module](self).
 #[derive(Debug, Args)]
 pub(crate) struct Plan {
     /// Echo server to load: an IP address or a name, and a port.
-    #[arg(value_name = "ADDR", default_value = "127.0.0.1:7000", value_parser = target)]
+    #[arg(value_name = "ADDR", default_value = "127.0.0.1:7000", value_parser = host_and_port)]
     pub(super) target: String,
 
     /// Connections to open.
@@ -112,28 +113,6 @@ impl Plan {
     }
 }
 
-fn target(text: &str) -> Result<String, String> {
-    // An IPv6 address has colons of its own, and brackets around them.
-    let ends_in_port = |text: &str| {
-        text.rsplit_once(':').is_some_and(|(host, port)| {
-            !host.is_empty()
-                && !host.contains(':')
-                && port.parse::<u16>().is_ok_and(|port| port > 0)
-        })
-    };
-    let is_address = text
-        .parse::<std::net::SocketAddr>()
-        .is_ok_and(|address| address.port() > 0);
-    if is_address || ends_in_port(text) {
-        Ok(text.to_owned())
-    } else {
-        Err(
-            "write an address and a port, as in 127.0.0.1:7000, [::1]:7000 or localhost:7000"
-                .into(),
-        )
-    }
-}
-
 fn bytes(text: &str) -> Result<u64, String> {
     const MOST: u64 = 1 << 30;
     let (digits, unit) = match text.as_bytes().last() {
@@ -153,13 +132,6 @@ fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if (0.001..=1e9).contains(&rate) => Ok(rate),
         _ => Err("write a number of requests a second, from 0.001 to 1000000000".into()),
-    }
-}
-
-fn some_seconds(text: &str) -> Result<Duration, String> {
-    match decimal_seconds(text)? {
-        Duration::ZERO => Err("write more than no time".into()),
-        length => Ok(length),
     }
 }
 
@@ -188,25 +160,6 @@ mod tests {
         }
         for text in ["", "0", "K", "-1", "1.5K", "1025M", "99999999999999999999"] {
             assert!(bytes(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn targets_have_a_host_and_a_port() {
-        for text in ["127.0.0.1:7000", "[::1]:7000", "localhost:7000"] {
-            assert_eq!(target(text).as_deref(), Ok(text));
-        }
-        for text in [
-            "",
-            "127.0.0.1",
-            ":7000",
-            "::1",
-            "[::1]",
-            "localhost:x",
-            "a:70000",
-            "a:0",
-        ] {
-            assert!(target(text).is_err(), "{text}");
         }
     }
 }

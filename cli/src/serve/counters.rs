@@ -14,6 +14,7 @@ use std::thread::Thread;
 struct Counters {
     requests: AtomicU64,
     bytes: AtomicU64,
+    forwarded: AtomicU64,
 }
 
 /// Those of all workers.
@@ -36,8 +37,10 @@ fn all() -> std::sync::MutexGuard<'static, Vec<&'static Counters>> {
 pub(super) struct Sum {
     /// Reads whose bytes went back.
     pub(super) requests: u64,
-    /// Bytes sent back.
+    /// Bytes sent back, to clients.
     pub(super) bytes: u64,
+    /// Bytes sent on, to targets.
+    pub(super) forwarded: u64,
 }
 
 /// Adds up.
@@ -46,6 +49,7 @@ pub(super) fn sum() -> Sum {
     for counters in all().iter() {
         sum.requests += counters.requests.load(Ordering::Relaxed);
         sum.bytes += counters.bytes.load(Ordering::Relaxed);
+        sum.forwarded += counters.forwarded.load(Ordering::Relaxed);
     }
     sum
 }
@@ -64,6 +68,15 @@ pub(super) fn count_request() {
 /// Counts bytes that were sent back.
 pub(super) fn count_bytes(bytes: usize) {
     OWN.with(|own| add(&own.bytes, bytes as u64));
+    stir();
+}
+
+/// Counts bytes that were sent on, and such that were sent back.
+pub(super) fn count_moved(on: u64, back: u64) {
+    OWN.with(|own| {
+        add(&own.forwarded, on);
+        add(&own.bytes, back);
+    });
     stir();
 }
 

@@ -85,13 +85,27 @@ fn sleep(until: Instant) {
     }
 }
 
+/// How much a second.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rates {
+    pub(super) accepted: f64,
+    pub(super) requests: f64,
+    pub(super) bytes: f64,
+    pub(super) forwarded: f64,
+}
+
 fn line(server: &Server, before: &Snapshot, now: &Snapshot, passed: Duration) -> String {
     let rate = |before: u64, now: u64| (now - before) as f64 / passed.as_secs_f64();
+    let rates = Rates {
+        accepted: rate(before.accepted, now.accepted),
+        requests: rate(before.sum.requests, now.sum.requests),
+        bytes: rate(before.sum.bytes, now.sum.bytes),
+        forwarded: rate(before.sum.forwarded, now.sum.forwarded),
+    };
     let mut line = format!(
-        "{}, {}/s, {:.0} requests/s, {}",
+        "{}, {}, {}",
         many(now.open as u64, "connection"),
-        size(rate(before.sum.bytes, now.sum.bytes)),
-        rate(before.sum.requests, now.sum.requests),
+        server.service.rates(&rates),
         many(server.runtime.tasks() as u64, "task"),
     );
     if let Some(bytes) = resident() {

@@ -3,11 +3,10 @@
 //! A stop gives each of them the same deadline, those that come in late included.
 //! The deadline is the socket's, so it ends a wait that began before it was set.
 
-use std::net::Shutdown;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use netpoll::net::TcpStream;
+use super::stream::Stream;
 
 /// See the [module](self).
 #[derive(Debug, Default)]
@@ -28,8 +27,19 @@ struct State {
 
 #[derive(Debug)]
 enum Place {
-    Taken(TcpStream),
+    /// The client's connection, and the one to where it leads, if it leads anywhere.
+    Taken(Stream, Option<Stream>),
     Free(Option<usize>),
+}
+
+impl Place {
+    fn streams(&self) -> impl Iterator<Item = &Stream> {
+        let (client, target) = match self {
+            Place::Taken(client, target) => (Some(client), target.as_ref()),
+            Place::Free(_) => (None, None),
+        };
+        client.into_iter().chain(target)
+    }
 }
 
 /// The place of a connection in the registry.
@@ -38,7 +48,7 @@ pub(super) struct Ticket(usize);
 
 impl Registry {
     /// Notes a connection. [`leave`](Self::leave) must follow.
-    pub(super) fn enter(&self, stream: &TcpStream) -> std::io::Result<Ticket> {
+    pub(super) fn enter(&self, stream: &Stream) -> std::io::Result<Ticket> {
         let handle = stream.try_clone()?;
         let mut state = self.lock();
         if state.deadline.is_some() {
@@ -48,16 +58,29 @@ impl Registry {
         let place = state.free.unwrap_or(state.places.len());
         match state.places.get_mut(place) {
             Some(free) => {
-                if let Place::Free(next) = std::mem::replace(free, Place::Taken(handle)) {
+                if let Place::Free(next) = std::mem::replace(free, Place::Taken(handle, None)) {
                     state.free = next;
                 }
             }
-            None => state.places.push(Place::Taken(handle)),
+            None => state.places.push(Place::Taken(handle, None)),
         }
         Ok(Ticket(place))
     }
 
-    /// Forgets a connection.
+    /// Notes where a connection leads.
+    pub(super) fn leads_to(&self, ticket: &Ticket, target: &Stream) -> std::io::Result<()> {
+        let handle = target.try_clone()?;
+        let mut state = self.lock();
+        if state.deadline.is_some() {
+            handle.set_deadline(state.deadline)?;
+        }
+        if let Place::Taken(_, target) = &mut state.places[ticket.0] {
+            *target = Some(handle);
+        }
+        Ok(())
+    }
+
+    /// Forgets a connection, and where it leads.
     pub(super) fn leave(&self, ticket: &Ticket) {
         let mut state = self.lock();
         let free = Place::Free(state.free);
@@ -82,7 +105,7 @@ impl Registry {
         let mut state = self.lock();
         state.deadline = Some(deadline);
         for place in &state.places {
-            if let Place::Taken(stream) = place {
+            for stream in place.streams() {
                 // A stream never refuses a deadline.
                 let _ = stream.set_deadline(Some(deadline));
             }
@@ -90,7 +113,7 @@ impl Registry {
     }
 
     /// Waits until none is left, or until this long after the deadline; returns
-    /// how many are left. They are shut down.
+    /// how many are left. They are closed.
     pub(super) fn wait_until_empty(&self, after: Duration) -> usize {
         let state = self.lock();
         let end = state.deadline.unwrap_or_else(Instant::now) + after;
@@ -100,8 +123,8 @@ impl Registry {
             .wait_timeout_while(state, left, |state| state.open > 0)
             .unwrap_or_else(PoisonError::into_inner);
         for place in &state.places {
-            if let Place::Taken(stream) = place {
-                let _ = stream.shutdown(Shutdown::Both);
+            for stream in place.streams() {
+                stream.close();
             }
         }
         state.open

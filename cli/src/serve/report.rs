@@ -3,7 +3,7 @@
 //! Whoever says something only puts it down: writing it may block, and must not
 //! hold up a worker.
 
-use std::io;
+use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ pub(super) struct Report {
 #[derive(Debug, Default)]
 struct State {
     stop: bool,
-    failures: u64,
-    last: Option<io::Error>,
+    /// What has failed, how often, and why it did the last time.
+    failures: BTreeMap<String, (u64, String)>,
 }
 
 /// What there is to pass on.
@@ -26,16 +26,17 @@ struct State {
 pub(super) enum News {
     /// The server stops.
     Stop,
-    /// So many connections could not be served, the last of them because of this.
-    Failures(u64, io::Error),
+    /// Lines about what has failed.
+    Failures(Vec<String>),
 }
 
 impl Report {
-    /// A connection could not be accepted, or not be served.
-    pub(super) fn failed(&self, error: io::Error) {
+    /// Something failed that somebody should know of. There are few things that can: they
+    /// are kept until they are passed on.
+    pub(super) fn failed(&self, what: &str, why: String) {
         let mut state = self.lock();
-        state.failures += 1;
-        state.last = Some(error);
+        let entry = state.failures.entry(what.to_owned()).or_default();
+        *entry = (entry.0 + 1, why);
         self.changed.notify_all();
     }
 
@@ -49,14 +50,19 @@ impl Report {
     pub(super) fn wait(&self) -> News {
         let mut state = self
             .changed
-            .wait_while(self.lock(), |state| !state.stop && state.last.is_none())
+            .wait_while(self.lock(), |state| {
+                !state.stop && state.failures.is_empty()
+            })
             .unwrap_or_else(PoisonError::into_inner);
-        match state.last.take() {
-            Some(error) if !state.stop => {
-                News::Failures(std::mem::take(&mut state.failures), error)
-            }
-            _ => News::Stop,
+        if state.stop {
+            return News::Stop;
         }
+        let failures = std::mem::take(&mut state.failures);
+        let line = |(what, (count, why))| match count {
+            1 => format!("{what} failed: {why}"),
+            _ => format!("{what} failed {count} times: {why}"),
+        };
+        News::Failures(failures.into_iter().map(line).collect())
     }
 
     /// Waits this long, or until the server stops; returns whether it does.

@@ -4,6 +4,7 @@
 
 pub mod faulty;
 pub mod load;
+pub mod target;
 
 use std::fmt::Debug;
 use std::fs;
@@ -45,7 +46,7 @@ pub struct Server {
     child: Child,
     stdout: Lines,
     stderr: Lines,
-    /// Where it listens.
+    /// Where it listens, if that is an address of IP.
     pub address: SocketAddr,
 }
 
@@ -133,6 +134,17 @@ impl Server {
         Self::start(command)
     }
 
+    /// Starts `netpoll serve proxy` on a port that the system chooses.
+    pub fn proxy(workers: &str, options: &[&str]) -> Self {
+        let mut command = Command::new(NETPOLL);
+        command.args(["serve", "proxy", "--workers", workers]);
+        if !options.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        command.args(options);
+        Self::start(command)
+    }
+
     /// Starts a command that ends in a server.
     pub fn start(mut command: Command) -> Self {
         let mut child = command
@@ -149,7 +161,10 @@ impl Server {
         };
         let line = server.stdout.next().expect("a line that says where");
         let address = line.strip_prefix("listening on ").expect(&line);
-        server.address = address.split(' ').next().unwrap().parse().unwrap();
+        let address = address.split(' ').next().unwrap();
+        if !address.starts_with("unix:") {
+            server.address = address.parse().unwrap();
+        }
         server
     }
 

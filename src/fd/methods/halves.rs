@@ -1,9 +1,14 @@
 //! What connections have that can be split into halves.
 
-/// `halves!(TcpStream, drains = true, example = "..")`; the example makes two ends of a
+/// `halves!(TcpStream, drains = true, resets = true, example = "..")`; the example makes two ends of a
 /// connection by the names of `near` and `far`.
 macro_rules! halves {
-    ($Type:ident, drains = $drains:literal, example = $example:expr $(,)?) => {
+    (
+        $Type:ident,
+        drains = $drains:literal,
+        resets = $resets:literal,
+        example = $example:expr $(,)?
+    ) => {
         impl crate::fd::Split for $Type {
             fn parts(&self) -> crate::fd::Parts<'_> {
                 crate::fd::Parts {
@@ -15,8 +20,30 @@ macro_rules! halves {
 
         impl crate::fd::Duplex for $Type {
             fn shutdown(&self, how: std::net::Shutdown) -> std::io::Result<()> {
-                // The inherent one.
+                // The inherent one, as below.
                 $Type::shutdown(self, how)
+            }
+
+            fn abort(&self) {
+                if $resets {
+                    self.socket.abort();
+                } else {
+                    let _ = $Type::shutdown(self, std::net::Shutdown::Both);
+                }
+            }
+
+            fn set_read_timeout(
+                &self,
+                timeout: Option<std::time::Duration>,
+            ) -> std::io::Result<()> {
+                $Type::set_read_timeout(self, timeout)
+            }
+
+            fn set_write_timeout(
+                &self,
+                timeout: Option<std::time::Duration>,
+            ) -> std::io::Result<()> {
+                $Type::set_write_timeout(self, timeout)
             }
         }
 

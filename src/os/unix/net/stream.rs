@@ -284,6 +284,7 @@ let (left, right) = UnixStream::pair()?;",
 halves!(
     UnixStream,
     drains = false,
+    resets = false,
     example = "\
 use netpoll::os::unix::net::UnixStream;
 
