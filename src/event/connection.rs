@@ -224,7 +224,8 @@ impl Connection {
     }
 
     /// Has a closure called when the connection has ended, after
-    /// [`Handler::disconnect`](super::Handler::disconnect); of several, the last first.
+    /// [`Handler::disconnect`](super::Handler::disconnect), which may still add some; of
+    /// several, the last first.
     #[doc(alias = "AddCloseCallback")]
     #[doc(alias = "CloseCallback")]
     pub fn on_close(&mut self, call: impl FnOnce() + Send + 'static) {

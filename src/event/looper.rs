@@ -382,13 +382,7 @@ impl Loop {
             Command::CutOff => self.each_of(remote, |state, key| {
                 if let Some(slot) = state.slot(key) {
                     slot.set(flag::CLOSING | flag::BROKEN | flag::LEAVING);
-                    let extra = slot.extra();
-                    if let Some(reader) = extra.reader.take() {
-                        reader.wake(Outcome::Woken);
-                    }
-                    if let Some(writer) = extra.writer.take() {
-                        writer.wake(Outcome::Woken);
-                    }
+                    slot.wake_handler();
                     state.drop_output(key);
                     state.queue(key);
                 }

@@ -23,7 +23,7 @@ enum Call {
     Start,
     Request,
     Operate(Flags),
-    End(Vec<Callback>),
+    End,
 }
 
 /// How a call ended.
@@ -52,7 +52,7 @@ impl Loop {
         connection: &mut Connection,
     ) {
         let is_driver = self.driver() == connection.driver();
-        let is_end = matches!(call, Call::End(_));
+        let is_end = matches!(call, Call::End);
         let verdict = match call {
             Call::Request => self.request(&mut *session, connection),
             Call::Start => match guarded(|| session.start(connection)) {
@@ -64,12 +64,13 @@ impl Loop {
                 Ok(()) => Verdict::Goes(0),
                 Err(error) => Verdict::Closes(error),
             },
-            Call::End(callbacks) => {
+            Call::End => {
                 let _ = guarded(|| {
                     session.disconnect(connection);
                     Ok(())
                 });
-                for callback in callbacks.into_iter().rev() {
+                // Also those that it has added.
+                while let Some(callback) = self.last_callback(key) {
                     let _ = guarded(|| {
                         callback();
                         Ok(())
@@ -199,15 +200,20 @@ impl Loop {
         let slot = state.slot(key)?;
         let session = slot.session.take()?;
         slot.set(flag::CLOSING | flag::BUSY);
-        let mut callbacks = Vec::new();
         if let Some(extra) = &mut slot.extra {
-            callbacks = std::mem::take(&mut extra.callbacks);
             connection.error = extra.error.take();
             if let Some(shared) = &extra.shared {
                 shared.end();
             }
         }
-        Some((Call::End(callbacks), session))
+        Some((Call::End, session))
+    }
+
+    /// What is to be called when a connection has ended, the last one first.
+    fn last_callback(&self, key: Key) -> Option<Callback> {
+        let mut state = self.state.borrow_mut();
+        let extra = state.slot(key)?.extra.as_mut()?;
+        extra.callbacks.pop()
     }
 
     /// Runs the handler as long as it consumes something.

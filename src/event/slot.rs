@@ -9,7 +9,7 @@ use super::handle::Shared;
 use super::remote::Counted;
 use super::session::Session;
 use crate::buf::LinkBuffer;
-use crate::task::{Time, Waker};
+use crate::task::{Outcome, Time, Waker};
 
 /// Names a connection of a loop, also when its place belongs to another one.
 ///
@@ -145,6 +145,15 @@ impl Slot {
     /// How much waits to be sent.
     pub(super) fn unsent(&self) -> usize {
         self.extra.as_ref().map_or(0, |extra| extra.unsent())
+    }
+
+    /// Has a handler look again that waits to read or to write.
+    pub(super) fn wake_handler(&mut self) {
+        if let Some(extra) = &mut self.extra {
+            for waker in [extra.reader.take(), extra.writer.take()].into_iter().flatten() {
+                waker.wake(Outcome::Woken);
+            }
+        }
     }
 
     /// Notes why it ends. Gives back what came after the first.

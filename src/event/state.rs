@@ -645,6 +645,7 @@ impl State {
         if let Some(slot) = self.slot(key) {
             if inbox.close {
                 slot.set(flag::CLOSING);
+                slot.wake_handler();
                 shared.end();
             }
             match inbox.pause {
