@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use super::looper::Loop;
 use super::placement::{self, Balance};
 use super::remote::{Adoption, Command, Counted, Remote, Tally, lock};
 use super::session::Served;
-use super::slot::{Key, Stash};
+use super::slot::{Extra, Key};
 use super::{Handler, Listener, Options};
 use crate::buf::LinkBuffer;
 use crate::fd::{Cancelled, Closed};
@@ -65,13 +65,19 @@ struct Inner<H> {
     tally: Arc<Tally>,
     crew: OnceLock<Crew>,
     starting: Mutex<()>,
-    listeners: Mutex<Vec<(u64, Arc<Listener>)>>,
+    listeners: Mutex<Listeners>,
     last_listener: AtomicU64,
-    is_closed: AtomicBool,
     balance: AtomicU8,
     turn: AtomicUsize,
     /// How many of the workers serve.
     serving: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Listeners {
+    open: Vec<(u64, Arc<Listener>)>,
+    /// There will be no others, and no more connections.
+    are_closed: bool,
 }
 
 /// The workers, and what they are told by.
@@ -123,7 +129,6 @@ impl<H: Handler> EventLoop<H> {
                 starting: Mutex::default(),
                 listeners: Mutex::default(),
                 last_listener: AtomicU64::new(0),
-                is_closed: AtomicBool::new(false),
                 balance: AtomicU8::new(Balance::default().to_number()),
                 turn: AtomicUsize::new(0),
                 serving: AtomicUsize::new(usize::MAX),
@@ -152,13 +157,14 @@ impl<H: Handler> EventLoop<H> {
         let number = inner.last_listener.fetch_add(1, Ordering::Relaxed);
         {
             let mut listeners = lock(&inner.listeners);
-            if inner.is_closed.load(Ordering::Acquire) {
+            if listeners.are_closed {
                 return Err(Closed::error());
             }
-            listeners.push((number, Arc::clone(&listener)));
+            listeners.open.push((number, Arc::clone(&listener)));
         }
         let ended = self.accept_from(&listener);
-        lock(&inner.listeners).retain(|(other, _)| *other != number);
+        let mut listeners = lock(&inner.listeners);
+        listeners.open.retain(|(other, _)| *other != number);
         ended
     }
 
@@ -166,7 +172,12 @@ impl<H: Handler> EventLoop<H> {
         loop {
             match listener.accept() {
                 Ok((fd, hash, sticky)) => {
-                    self.admit(fd, hash, sticky, Stash::Nothing, false)?;
+                    let stream = Stream { fd, sticky };
+                    match self.admit(stream, hash, |_| None) {
+                        // It came while the listener was being closed.
+                        Err(error) if Closed::is_cause_of(&error) => return Ok(()),
+                        admitted => admitted?,
+                    }
                 }
                 Err(error) if Closed::is_cause_of(&error) => return Ok(()),
                 Err(error) if Cancelled::is_cause_of(&error) => return Err(error),
@@ -176,40 +187,41 @@ impl<H: Handler> EventLoop<H> {
         }
     }
 
-    /// Places a connection.
+    /// Places a connection, with what it has already.
     fn admit(
         &self,
-        fd: OwnedFd,
+        stream: Stream,
         hash: u64,
-        sticky: bool,
-        stash: Stash,
-        wants_handle: bool,
-    ) -> io::Result<Option<ConnectionHandle>> {
+        extra: impl FnOnce(&Arc<Remote>) -> Option<Box<Extra>>,
+    ) -> io::Result<()> {
         let inner = &*self.inner;
         let crew = inner.crew()?;
-        if inner.is_closed.load(Ordering::Acquire) {
-            return Err(Closed::error());
-        }
         let serving = inner.serving.load(Ordering::Relaxed);
         let remotes = &crew.remotes[..serving.clamp(1, crew.remotes.len())];
         let balance = Balance::of_number(inner.balance.load(Ordering::Relaxed));
         let chosen = placement::choose(remotes, balance, &inner.turn, hash);
         let remote = &remotes[chosen];
+        let counted = {
+            // A shutdown counts it, or it is refused.
+            let listeners = lock(&inner.listeners);
+            if listeners.are_closed {
+                return Err(Closed::error());
+            }
+            Counted::new(remote)
+        };
         let accepted = inner.tally.accepted.fetch_add(1, Ordering::Relaxed) + 1;
-        let shared = wants_handle.then(|| Shared::new(remote, Key(u64::MAX)));
         remote.send(Command::Adopt(Adoption {
-            fd,
+            fd: stream.fd,
             session: Served::boxed(&inner.handler),
-            stash,
-            shared: shared.clone(),
+            extra: extra(remote),
             started: false,
-            sticky,
-            counted: Counted::new(remote),
+            sticky: stream.sticky,
+            counted,
         }));
         if accepted.is_multiple_of(placement::LOOK_EVERY) {
             placement::even_out(remotes);
         }
-        Ok(shared.map(|shared| ConnectionHandle { shared }))
+        Ok(())
     }
 
     /// Which worker gets a new connection; see [`Balance`]. May be called at any time.
@@ -288,13 +300,15 @@ impl<H: Handler> EventLoop<H> {
         stream: impl Into<Stream>,
         received: LinkBuffer,
     ) -> io::Result<ConnectionHandle> {
-        let stream = stream.into();
-        let stash = match received.is_empty() {
-            true => Stash::Nothing,
-            false => Stash::Many(Box::new(received)),
-        };
-        let handle = self.admit(stream.fd, 0, stream.sticky, stash, true)?;
-        Ok(handle.expect("it was asked for"))
+        let mut handle = None;
+        self.admit(stream.into(), 0, |remote| {
+            let shared = Shared::new(remote, Key(u64::MAX));
+            handle = Some(ConnectionHandle {
+                shared: Arc::clone(&shared),
+            });
+            Some(Extra::of_adopted(shared, received))
+        })?;
+        Ok(handle.expect("it was admitted"))
     }
 
     /// Connects to a server, and has the handler serve the connection, as
@@ -325,14 +339,13 @@ impl<H: Handler> EventLoop<H> {
     #[doc(alias = "Shutdown")]
     pub fn shutdown(&self, deadline: Instant) -> Shutdown {
         let inner = &*self.inner;
-        inner.close();
+        let before = inner.close();
         let Some(crew) = inner.crew.get() else {
             return Shutdown {
                 finished: 0,
                 cut_off: 0,
             };
         };
-        let before = inner.tally.live();
         crew.tell(|| Command::Drain);
         if inner.tally.wait_for_none(Time::at(deadline)) {
             return Shutdown {
@@ -384,15 +397,17 @@ impl<H> Inner<H> {
         Ok(self.crew.get_or_init(|| crew))
     }
 
-    fn close(&self) {
-        let listeners = {
+    /// Takes no more connections. Returns how many there are.
+    fn close(&self) -> usize {
+        let (open, live) = {
             let mut listeners = lock(&self.listeners);
-            self.is_closed.store(true, Ordering::Release);
-            std::mem::take(&mut *listeners)
+            listeners.are_closed = true;
+            (std::mem::take(&mut listeners.open), self.tally.live())
         };
-        for (_, listener) in listeners {
+        for (_, listener) in open {
             listener.close();
         }
+        live
     }
 }
 

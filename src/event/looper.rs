@@ -29,7 +29,7 @@ use std::time::Duration;
 use super::Options;
 use super::connection::Connection;
 use super::handle::Place;
-use super::remote::{Adoption, Command, Remote, lock};
+use super::remote::{Adoption, Command, Ending, Remote, lock};
 use super::slot::{Key, Slot, flag};
 use super::state::{Part, State};
 use crate::poll;
@@ -372,14 +372,15 @@ impl Loop {
                     place.remote.send(Command::Look(shared));
                 }
             }
-            Command::Drain => self.each_of(remote, |state, key| {
+            Command::Drain if remote.ending() != Ending::NotYet => {}
+            Command::Drain => self.each_of(remote, Ending::Drains, |state, key| {
                 if let Some(slot) = state.slot(key) {
                     // What has come is received before it counts as idle.
                     slot.set(flag::LEAVING | flag::READABLE);
                     state.queue(key);
                 }
             }),
-            Command::CutOff => self.each_of(remote, |state, key| {
+            Command::CutOff => self.each_of(remote, Ending::CutOff, |state, key| {
                 if let Some(slot) = state.slot(key) {
                     slot.set(flag::CLOSING | flag::BROKEN | flag::LEAVING);
                     slot.wake_handler();
@@ -396,7 +397,8 @@ impl Loop {
         }
     }
 
-    fn each_of(&self, remote: &Arc<Remote>, what: impl Fn(&mut State, Key)) {
+    fn each_of(&self, remote: &Arc<Remote>, ending: Ending, what: impl Fn(&mut State, Key)) {
+        remote.set_ending(ending);
         let mut state = self.state.borrow_mut();
         for key in state.keys() {
             let is_of = |slot: &mut Slot| {
@@ -410,27 +412,17 @@ impl Loop {
     }
 
     fn adopt(&self, remote: &Arc<Remote>, adoption: Adoption) {
-        let shared = adoption.shared.clone();
-        let adopted = self.state.borrow_mut().adopt(adoption);
-        match adopted {
-            Ok(key) => {
-                if let Some(shared) = shared {
-                    *lock(&shared.place) = Place {
-                        remote: Arc::clone(remote),
-                        key,
-                    };
-                    self.state.borrow_mut().look(&shared, key);
-                }
-                self.state.borrow_mut().queue(key);
-            }
-            Err((_, adoption)) => {
-                // It cannot be watched. Its handler has not been called.
-                if let Some(shared) = &adoption.shared {
-                    shared.end();
-                }
-                drop(adoption);
-            }
+        let mut state = self.state.borrow_mut();
+        let key = state.adopt(adoption);
+        let extra = state.slot(key).and_then(|slot| slot.extra.as_ref());
+        if let Some(shared) = extra.and_then(|extra| extra.shared.clone()) {
+            *lock(&shared.place) = Place {
+                remote: Arc::clone(remote),
+                key,
+            };
+            state.look(&shared, key);
         }
+        state.queue(key);
     }
 
     /// Gives idle connections to another worker.
@@ -461,6 +453,8 @@ impl Loop {
         let mut connection = Connection::new(Rc::clone(self), NOT_A_DRIVER);
         if !is_over {
             self.stopping.set(true);
+            // Those that were on their way end like the others: their handles are told.
+            self.obey();
             let keys = self.state.borrow().keys();
             for key in keys {
                 if let Some(slot) = self.state.borrow_mut().slot(key) {
@@ -468,15 +462,8 @@ impl Loop {
                 }
                 self.handle(Part { key, len: 0 }, &mut connection);
             }
-            let commands: Vec<_> = {
-                let state = self.state.borrow();
-                state
-                    .remotes
-                    .iter()
-                    .flat_map(|remote| remote.take())
-                    .collect()
-            };
-            drop(commands);
+            let remotes = self.state.borrow().remotes.clone();
+            remotes.iter().for_each(|remote| remote.close());
         }
         let trash = self.state.borrow_mut().trash.take();
         drop(trash);

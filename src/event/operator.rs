@@ -18,8 +18,8 @@ use crate::sys::epoll::Flags;
 /// What is called for the events of a descriptor; see [`Operator`].
 ///
 /// They come from an edge-triggered epoll: do what there is to do until it fails with
-/// `WouldBlock`, or there may be no further call. They may park, as tasks may; meanwhile
-/// nothing else is called for this descriptor.
+/// `WouldBlock`, or there may be no further call. They may park, as tasks may, though
+/// not on this descriptor, whose events come here; meanwhile nothing else is called for it.
 ///
 /// An error ends the operator, and is handed to [`on_hup`](Self::on_hup). A panic ends it, too.
 pub trait Operate<F>: Send + 'static {

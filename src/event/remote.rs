@@ -1,13 +1,13 @@
 //! What other threads reach of a loop.
 
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Options;
 use super::handle::Shared;
 use super::session::Session;
-use super::slot::Stash;
+use super::slot::Extra;
 use crate::task::{Outcome, Reason, Time, Wait, WaitList, Waker};
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -36,13 +36,27 @@ pub(super) enum Command {
     Leave,
 }
 
+impl Command {
+    /// There is no loop any more that could obey.
+    fn refuse(self) {
+        match self {
+            Self::Adopt(adoption) => {
+                if let Some(shared) = adoption.extra.as_ref().and_then(|it| it.shared.as_ref()) {
+                    shared.end();
+                }
+            }
+            Self::Watch { shared, .. } | Self::Look(shared) => shared.end(),
+            Self::Drain | Self::CutOff | Self::Share(..) | Self::Leave => {}
+        }
+    }
+}
+
 /// A connection on its way to a loop.
 pub(super) struct Adoption {
     pub(super) fd: OwnedFd,
     pub(super) session: Box<dyn Session>,
-    /// What was received before.
-    pub(super) stash: Stash,
-    pub(super) shared: Option<Arc<Shared>>,
+    /// What was received before, and what else it has already.
+    pub(super) extra: Option<Box<Extra>>,
     /// It was prepared elsewhere.
     pub(super) started: bool,
     /// A short read proves nothing.
@@ -50,11 +64,28 @@ pub(super) struct Adoption {
     pub(super) counted: Counted,
 }
 
+#[derive(Default)]
+struct Commands {
+    list: Vec<Command>,
+    /// Nobody obeys any more.
+    is_closed: bool,
+}
+
+/// How far the end of an event loop has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    NotYet,
+    /// Connections end when what was received is answered.
+    Drains,
+    /// Those that are left have been ended.
+    CutOff,
+}
+
 /// One event loop's part of one worker, for the others.
 pub(super) struct Remote {
     pub(super) options: Arc<Options>,
     pub(super) tally: Arc<Tally>,
-    commands: Mutex<Vec<Command>>,
+    commands: Mutex<Commands>,
     /// Whether there are commands. A driver that is about to wait stores its waker, and
     /// then looks here; who sends sets this, and then looks for the waker. Both are
     /// sequentially consistent, so one of them sees the other.
@@ -62,6 +93,8 @@ pub(super) struct Remote {
     waker: AtomicU64,
     /// There will be no more connections.
     pub(super) has_left: AtomicBool,
+    /// How far the end has come. Only the loop uses it.
+    ending: AtomicU8,
     /// How many connections are here, or on their way.
     pub(super) connections: AtomicUsize,
 }
@@ -72,6 +105,7 @@ impl Remote {
             options: Arc::clone(options),
             tally: Arc::clone(tally),
             commands: Mutex::default(),
+            ending: AtomicU8::new(0),
             pending: AtomicBool::new(false),
             waker: AtomicU64::new(0),
             has_left: AtomicBool::new(false),
@@ -80,7 +114,14 @@ impl Remote {
     }
 
     pub(super) fn send(&self, command: Command) {
-        lock(&self.commands).push(command);
+        {
+            let mut commands = lock(&self.commands);
+            if commands.is_closed {
+                drop(commands);
+                return command.refuse();
+            }
+            commands.list.push(command);
+        }
         self.pending.store(true, Ordering::SeqCst);
         if self.waker.load(Ordering::SeqCst) != 0
             && let Some(waker) = Waker::from_bits(self.waker.swap(0, Ordering::SeqCst))
@@ -111,7 +152,30 @@ impl Remote {
         }
         let mut commands = lock(&self.commands);
         self.pending.store(false, Ordering::SeqCst);
-        std::mem::take(&mut commands)
+        std::mem::take(&mut commands.list)
+    }
+
+    /// The loop ends: what is sent from now on is refused, as is what was not obeyed.
+    pub(super) fn close(&self) {
+        let left = {
+            let mut commands = lock(&self.commands);
+            commands.is_closed = true;
+            std::mem::take(&mut commands.list)
+        };
+        left.into_iter().for_each(Command::refuse);
+    }
+
+    pub(super) fn ending(&self) -> Ending {
+        match self.ending.load(Ordering::Relaxed) {
+            0 => Ending::NotYet,
+            1 => Ending::Drains,
+            _ => Ending::CutOff,
+        }
+    }
+
+    /// Connections that were on their way meanwhile come to the same.
+    pub(super) fn set_ending(&self, ending: Ending) {
+        self.ending.store(ending as u8, Ordering::Relaxed);
     }
 }
 

@@ -109,29 +109,9 @@ impl Loop {
             skip(&mut state.arena, len);
             return None;
         }
-        let is_stopping = self.is_stopping();
         let slot = state.slot(key)?;
         if slot.has(flag::CLOSING | flag::ENDED | flag::BUSY) {
-            let is_busy = slot.has(flag::BUSY);
-            if is_busy && !slot.has(flag::CLOSING) {
-                // It came while the handler was parked.
-                slot.set(flag::AGAIN);
-                let mut stash = std::mem::take(&mut slot.extra().stash);
-                stash.add(&mut state.arena, len);
-                let slot = state.slot(key)?;
-                slot.extra().stash = stash;
-                return None;
-            }
-            skip(&mut state.arena, len);
-            if is_busy {
-                return None;
-            }
-            let slot = state.slot(key)?;
-            if slot.has(flag::ENDED) {
-                self.may_free(state, key, is_stopping);
-                return None;
-            }
-            return self.begin_end(state, key, connection);
+            return self.begin_otherwise(state, part, connection);
         }
         connection.enter(key);
         if slot.has(flag::OPERATOR) {
@@ -144,30 +124,30 @@ impl Loop {
         }
         if !slot.has(flag::STARTED) {
             slot.set(flag::STARTED | flag::BUSY | flag::AGAIN);
-            if len > 0 {
-                let mut stash = std::mem::take(&mut slot.extra().stash);
-                stash.add(&mut state.arena, len);
-                state.slot(key)?.extra().stash = stash;
-            }
+            state.keep(key, len);
             return Some((Call::Start, state.slot(key)?.session.take()?));
         }
         let (need, flags) = (slot.need as usize, slot.flags);
         let stashed = slot.stashed();
         let there = stashed + len;
         let is_finished = flags & flag::FINISHED != 0;
+        let is_leaving = flags & flag::LEAVING != 0;
+        let is_paused = flags & flag::PAUSED != 0;
         if there == 0 {
-            if is_finished || (flags & flag::LEAVING != 0 && flags & flag::READABLE == 0) {
+            if is_finished || (is_leaving && (is_paused || flags & flag::READABLE == 0)) {
                 return self.begin_end(state, key, connection);
             }
             return None;
         }
         if !is_finished && (flags & flag::OVER != 0 || there < need) {
+            if is_leaving && is_paused && flags & flag::OVER == 0 {
+                // Nobody reads the rest of it.
+                skip(&mut state.arena, len);
+                return self.begin_end(state, key, connection);
+            }
             if len > 0 {
-                let mut stash = std::mem::take(&mut slot.extra().stash);
-                stash.add(&mut state.arena, len);
-                let slot = state.slot(key)?;
-                let extra = slot.extra();
-                extra.stash = stash;
+                state.keep(key, len);
+                let extra = state.slot(key)?.extra();
                 extra.begun_at.get_or_insert(now);
                 state.arm(key);
                 if state.slot(key)?.has(flag::READABLE) {
@@ -186,6 +166,34 @@ impl Loop {
         state.arena.give(len, &mut connection.input);
         connection.was_given(there);
         Some((Call::Request, session))
+    }
+
+    /// Begins with a connection whose handler runs, or will not run again.
+    #[cold]
+    fn begin_otherwise(
+        &self,
+        state: &mut super::state::State,
+        part: Part,
+        connection: &mut Connection,
+    ) -> Option<(Call, Box<dyn Session>)> {
+        let Part { key, len } = part;
+        let slot = state.slot(key)?;
+        let flags = slot.flags;
+        if flags & flag::CLOSING == 0 {
+            // It came while the handler was parked.
+            slot.set(flag::AGAIN);
+            state.keep(key, len);
+            return None;
+        }
+        skip(&mut state.arena, len);
+        if flags & flag::BUSY != 0 {
+            return None;
+        }
+        if flags & flag::ENDED != 0 {
+            self.may_free(state, key, self.is_stopping());
+            return None;
+        }
+        self.begin_end(state, key, connection)
     }
 
     /// The handler's last call.

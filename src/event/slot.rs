@@ -150,7 +150,10 @@ impl Slot {
     /// Has a handler look again that waits to read or to write.
     pub(super) fn wake_handler(&mut self) {
         if let Some(extra) = &mut self.extra {
-            for waker in [extra.reader.take(), extra.writer.take()].into_iter().flatten() {
+            for waker in [extra.reader.take(), extra.writer.take()]
+                .into_iter()
+                .flatten()
+            {
                 waker.wake(Outcome::Woken);
             }
         }
@@ -207,13 +210,23 @@ pub(super) struct Timeouts {
 }
 
 impl Extra {
+    /// What a connection has from the beginning that somebody else had.
+    pub(super) fn of_adopted(shared: Arc<Shared>, received: LinkBuffer) -> Box<Self> {
+        let mut extra = Box::<Self>::default();
+        extra.shared = Some(shared);
+        if !received.is_empty() {
+            extra.stash = Stash::Many(Box::new(received));
+        }
+        extra
+    }
+
     pub(super) fn unsent(&self) -> usize {
         self.output.as_ref().map_or(0, |output| output.len())
     }
 
-    /// Whether nothing is here that belongs to this worker.
+    /// Whether nothing is here that somebody waits for on this worker.
     pub(super) fn may_move(&self) -> bool {
-        self.callbacks.is_empty() && self.timeouts.is_none() && self.error.is_none()
+        self.reader.is_none() && self.writer.is_none() && self.error.is_none()
     }
 
     fn is_empty(&self) -> bool {

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 
 use super::Options;
 use super::handle::Shared;
-use super::remote::{Adoption, Counted, Remote, lock};
+use super::remote::{Adoption, Counted, Ending, Remote, lock};
 use super::session::Session;
 use super::slot::{Key, Slot, flag};
 use crate::buf::LinkBuffer;
@@ -189,13 +189,10 @@ impl State {
         key
     }
 
-    /// Takes a connection, and watches it. If that fails, it is given back.
-    pub(super) fn adopt(&mut self, adoption: Adoption) -> Result<Key, (io::Error, Adoption)> {
+    /// Takes a connection, and watches it. That it cannot be watched is its end.
+    pub(super) fn adopt(&mut self, adoption: Adoption) -> Key {
         let key = self.place();
-        if let Err(error) = poll::watch(adoption.fd.as_fd(), key.0) {
-            self.free.push(key.index() as u32);
-            return Err((error, adoption));
-        }
+        let watched = poll::watch(adoption.fd.as_fd(), key.0);
         let slot = &mut self.slots[key.index()];
         slot.fd = Some(adoption.fd);
         slot.session = Some(adoption.session);
@@ -203,6 +200,12 @@ impl State {
         slot.need = 0;
         slot.active_at = self.now;
         slot.timer = Time::NEVER;
+        slot.extra = adoption.extra;
+        slot.set(match adoption.counted.remote().ending() {
+            Ending::NotYet => 0,
+            Ending::Drains => flag::LEAVING | flag::READABLE,
+            Ending::CutOff => flag::CLOSING | flag::BROKEN,
+        });
         slot.counted = Some(adoption.counted);
         if adoption.sticky {
             slot.set(flag::STICKY);
@@ -210,15 +213,17 @@ impl State {
         if adoption.started {
             slot.set(flag::STARTED | flag::READABLE);
         }
-        if adoption.stash.len() > 0 {
+        if slot.stashed() > 0 {
             slot.set(flag::AGAIN);
-            slot.extra().stash = adoption.stash;
         }
-        slot.extra().shared = adoption.shared;
+        if let Err(error) = watched {
+            slot.set(flag::CLOSING | flag::BROKEN);
+            slot.extra().error = Some(error);
+        }
         slot.slim();
         self.taken += 1;
         self.arm(key);
-        Ok(key)
+        key
     }
 
     /// Frees the place of a connection, and gives back what was there.
@@ -270,8 +275,7 @@ impl State {
         Some(Adoption {
             fd,
             session: slot.session?,
-            stash: Default::default(),
-            shared: slot.extra.and_then(|extra| extra.shared),
+            extra: slot.extra,
             started: true,
             sticky: slot.flags & flag::STICKY != 0,
             counted: Counted::new(to),
@@ -426,6 +430,22 @@ impl State {
             }
         }
         self.parts.push_back(Part { key, len: 0 });
+    }
+
+    /// Keeps the next bytes of the arena for a connection.
+    pub(super) fn keep(&mut self, key: Key, len: usize) {
+        if len == 0 {
+            return;
+        }
+        // Taken out meanwhile, because both are in here.
+        let mut stash = match self.slot(key) {
+            Some(slot) => std::mem::take(&mut slot.extra().stash),
+            None => return,
+        };
+        stash.add(&mut self.arena, len);
+        if let Some(slot) = self.slot(key) {
+            slot.extra().stash = stash;
+        }
     }
 
     /// A connection has failed: nothing more comes from it, or goes to it. The handler
