@@ -353,7 +353,7 @@ impl<H: Handler> EventLoop<H> {
                 cut_off: 0,
             };
         }
-        let cut_off = inner.tally.live();
+        let cut_off = inner.tally.unfinished();
         crew.tell(|| Command::CutOff);
         Shutdown {
             finished: before.saturating_sub(cut_off),

@@ -57,6 +57,8 @@
 //!   read as it is handled; what it does not take stops the reading of its requests.
 //! - **Closing sends first.** What was written is sent, within
 //!   [a time](Options::close_timeout); what was received when the peer closes is handled.
+//!   A connection that this end closes while its peer goes on sending is not reset, which
+//!   would destroy the reply: for [a while](Options::linger) what comes is thrown away.
 //! - **Timeouts** are those of [`Options`], or of [a
 //!   connection](Connection::set_timeouts). They cost no system call, and no timer for
 //!   each thing that happens.
@@ -102,6 +104,7 @@
 // | `state` | receiving, sending and timers: calls nobody |
 // | `looper` | the loop of a worker: who drives it |
 // | `request` | running the handlers of one connection |
+// | `linger` | closing without a reset |
 // | `remote` | what other threads reach of a loop |
 // | `framed`, `operator` | built from these |
 //
@@ -118,6 +121,7 @@ mod event_loop;
 mod framed;
 mod handle;
 mod handler;
+mod linger;
 mod listener;
 mod looper;
 mod operator;

@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::looper::Loop;
 use super::session::Session;
 use super::slot::{Callback, Key, flag};
-use super::state::{KEPT, Part};
+use super::state::{KEPT, Part, State};
 use crate::sched;
 use crate::sys::epoll::Flags;
 use crate::task::Time;
@@ -172,7 +172,7 @@ impl Loop {
     #[cold]
     fn begin_otherwise(
         &self,
-        state: &mut super::state::State,
+        state: &mut State,
         part: Part,
         connection: &mut Connection,
     ) -> Option<(Call, Box<dyn Session>)> {
@@ -190,7 +190,8 @@ impl Loop {
             return None;
         }
         if flags & flag::ENDED != 0 {
-            self.may_free(state, key, self.is_stopping());
+            state.throw_away(key, len);
+            self.may_close(state, key);
             return None;
         }
         self.begin_end(state, key, connection)
@@ -200,7 +201,7 @@ impl Loop {
     #[cold]
     fn begin_end(
         &self,
-        state: &mut super::state::State,
+        state: &mut State,
         key: Key,
         connection: &mut Connection,
     ) -> Option<(Call, Box<dyn Session>)> {
@@ -309,7 +310,7 @@ impl Loop {
             }
             Verdict::Again => slot.set(flag::AGAIN),
             Verdict::Closes(error) => {
-                slot.set(flag::CLOSING);
+                slot.set(flag::CLOSING | flag::ABRUPT);
                 if let Some(error) = error
                     && let Some(later) = slot.add_error(error)
                 {
@@ -318,7 +319,7 @@ impl Loop {
             }
         }
         if let Some(need) = limit {
-            slot.set(flag::CLOSING);
+            slot.set(flag::CLOSING | flag::ABRUPT);
             slot.extra().error.get_or_insert_with(|| too_long(need));
         }
         let is_closing = slot.has(flag::CLOSING);
@@ -378,22 +379,22 @@ impl Loop {
             slot.extra().close_at = Some(now.after(options.close_timeout));
             slot.extra().stash = Default::default();
             state.arm(key);
-            self.may_free(state, key, self.is_stopping());
+            self.may_close(state, key);
         }
         drop(error);
     }
 
-    /// Frees a connection's place, if all has been sent, or never will be.
-    fn may_free(&self, state: &mut super::state::State, key: Key, at_once: bool) {
+    /// Closes a connection, if all has been sent, or never will be.
+    fn may_close(&self, state: &mut State, key: Key) {
         let now = state.now;
         let Some(slot) = state.slot(key) else {
             return;
         };
         let close_at = slot.extra.as_ref().and_then(|extra| extra.close_at);
         let is_late = close_at.is_some_and(|at| at <= now);
-        let is_done = at_once || is_late || slot.unsent() == 0 || slot.has(flag::BROKEN);
-        if is_done && let Some(slot) = state.free(key) {
-            state.trash.add_slot(slot);
+        let at_once = self.is_stopping() || is_late || slot.has(flag::BROKEN);
+        if at_once || (slot.unsent() == 0 && !state.lingers(key)) {
+            state.close(key);
         }
     }
 }

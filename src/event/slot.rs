@@ -71,6 +71,10 @@ pub(super) mod flag {
     /// It is no connection, but somebody's descriptor. What has happened to it is where
     /// connections have what they need.
     pub(crate) const OPERATOR: u32 = 1 << 15;
+    /// This end closes it while the peer may be sending.
+    pub(crate) const ABRUPT: u32 = 1 << 16;
+    /// All was sent, and what still comes is thrown away.
+    pub(crate) const LINGERING: u32 = 1 << 17;
     /// With any of these, nothing is received.
     pub(crate) const NOT_NOW: u32 = BUSY | FINISHED | CLOSING | PAUSED | OVER | ENDED | OPERATOR;
 }
@@ -195,6 +199,8 @@ pub(super) struct Extra {
     pub(super) callbacks: Vec<Callback>,
     /// When the rest is given up.
     pub(super) close_at: Option<Time>,
+    /// How much is received, and thrown away, before that.
+    pub(super) still_taken: usize,
     /// Those of this connection, if it has others than its event loop.
     pub(super) timeouts: Option<Box<Timeouts>>,
 }

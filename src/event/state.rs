@@ -30,6 +30,9 @@ const ARENA: usize = 128 << 10;
 /// So many pieces are sent at once.
 const PIECES: usize = 16;
 
+/// Something comes that will be thrown away.
+const LINGERS: u32 = flag::LINGERING | flag::READABLE;
+
 /// What a buffer keeps that is used for one connection after the other.
 pub(super) const KEPT: usize = 4 << 10;
 
@@ -379,7 +382,9 @@ impl State {
         let Some(slot) = self.slot(key) else {
             return;
         };
-        if slot.flags & (flag::NOT_NOW | flag::READABLE) == flag::READABLE {
+        if slot.flags & (flag::NOT_NOW | flag::READABLE) == flag::READABLE
+            || slot.flags & LINGERS == LINGERS
+        {
             return self.receive(key);
         }
         if !slot.has(flag::BUSY) {
@@ -664,7 +669,7 @@ impl State {
         shared.wake_writers();
         if let Some(slot) = self.slot(key) {
             if inbox.close {
-                slot.set(flag::CLOSING);
+                slot.set(flag::CLOSING | flag::ABRUPT);
                 slot.wake_handler();
                 shared.end();
             }

@@ -7,6 +7,7 @@ mod callbacks;
 mod handles;
 mod lifecycle;
 mod limits;
+mod linger;
 mod memory;
 mod operators;
 mod support;
