@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,9 @@ use super::looper::Loop;
 use super::slot::{Extra, Key, Slot, Timeouts, flag};
 use crate::buf::{LinkBuffer, Reader, Source, Writer};
 use crate::fd::{Cancelled, Closed};
-use crate::net::SocketAddr;
-use crate::sys::socket::{self, Fault};
+use crate::net::{Addr, SocketAddr};
+use crate::os::unix::net::SocketAddr as UnixAddr;
+use crate::sys::socket::{self, Errno, Fault, unix};
 use crate::task::{self, Outcome, Reason, Time, Wait, Waker};
 
 /// A connection, while its handler runs.
@@ -42,6 +43,8 @@ struct Place {
     /// How much was received for the input, in all.
     given: Cell<u64>,
 }
+
+type Asking<A> = fn(BorrowedFd<'_>) -> io::Result<A>;
 
 const NO_KEY: Key = Key(u64::MAX >> 1);
 
@@ -248,26 +251,35 @@ impl Connection {
         self.place.home.state.borrow_mut().arm(self.key());
     }
 
-    /// The address of the peer, if it is a TCP connection.
+    /// The address of the peer. A Unix socket that was not bound has one without a name.
     ///
     /// # Errors
     ///
-    /// What `getpeername` fails with; `AFNOSUPPORT` for a Unix socket.
+    /// What `getpeername` fails with: `NotConnected` where the peer has gone.
     #[doc(alias = "RemoteAddr")]
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.with_slot(|slot| socket::peer_address(slot.fd()))
-            .unwrap_or_else(|| Err(Closed::error()))
+    pub fn peer_addr(&self) -> io::Result<Addr> {
+        self.address(socket::peer_address, unix::peer_address)
     }
 
-    /// The address of this end, if it is a TCP connection.
+    /// The address of this end.
     ///
     /// # Errors
     ///
     /// As for [`peer_addr`](Self::peer_addr).
     #[doc(alias = "LocalAddr")]
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.with_slot(|slot| socket::local_address(slot.fd()))
-            .unwrap_or_else(|| Err(Closed::error()))
+    pub fn local_addr(&self) -> io::Result<Addr> {
+        self.address(socket::local_address, unix::local_address)
+    }
+
+    fn address(&self, of_ip: Asking<SocketAddr>, of_unix: Asking<UnixAddr>) -> io::Result<Addr> {
+        let address = self.with_slot(|slot| match of_ip(slot.fd()) {
+            Ok(address) => Ok(Addr::from(address)),
+            Err(error) if error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error()) => {
+                of_unix(slot.fd()).map(Addr::from)
+            }
+            Err(error) => Err(error),
+        });
+        address.unwrap_or_else(|| Err(Closed::error()))
     }
 
     /// Takes the connection away from its event loop: its socket, and what was received

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
@@ -13,11 +12,9 @@ use super::placement::{self, Balance};
 use super::remote::{Adoption, Command, Counted, Remote, Tally, lock};
 use super::session::Served;
 use super::slot::{Extra, Key};
-use super::{Handler, Listener, Options};
+use super::{Handler, Listener, Options, Stream};
 use crate::buf::LinkBuffer;
 use crate::fd::{Cancelled, Closed};
-use crate::net::TcpStream;
-use crate::os::unix::net::UnixStream;
 use crate::sched::Workers;
 use crate::task::Time;
 
@@ -311,24 +308,6 @@ impl<H: Handler> EventLoop<H> {
         Ok(handle.expect("it was admitted"))
     }
 
-    /// Connects to a server, and has the handler serve the connection, as
-    /// [`adopt`](Self::adopt) does. The handle tells whether it still
-    /// [stands](ConnectionHandle::is_active), also while nobody reads.
-    ///
-    /// Waits as [`TcpStream::connect`] does.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`TcpStream::connect`] and of [`serve`](Self::serve).
-    #[doc(alias = "NewDialer")]
-    #[doc(alias = "DialConnection")]
-    #[doc(alias = "DialTCP")]
-    pub fn connect(&self, address: impl crate::net::ToSocketAddrs) -> io::Result<ConnectionHandle> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        self.adopt(stream, LinkBuffer::new())
-    }
-
     /// Stops accepting, and ends the connections: those on which nothing was received
     /// that is not answered at once, the others when it is. Those that are left at the
     /// deadline are cut off, and their handlers' `disconnect` called.
@@ -455,40 +434,3 @@ impl<H: Handler> fmt::Debug for EventLoop<H> {
             .finish_non_exhaustive()
     }
 }
-
-/// A connection of any kind, for [`EventLoop::adopt`].
-#[derive(Debug)]
-pub struct Stream {
-    fd: OwnedFd,
-    /// A short read proves nothing.
-    sticky: bool,
-}
-
-impl From<TcpStream> for Stream {
-    fn from(stream: TcpStream) -> Self {
-        Self {
-            fd: stream.into(),
-            sticky: false,
-        }
-    }
-}
-
-macro_rules! streams {
-    ($($Type:ty),*) => {$(
-        impl From<$Type> for Stream {
-            fn from(stream: $Type) -> Self {
-                Self {
-                    fd: stream.into(),
-                    sticky: true,
-                }
-            }
-        }
-    )*};
-}
-
-streams!(
-    UnixStream,
-    std::net::TcpStream,
-    std::os::unix::net::UnixStream,
-    OwnedFd
-);

@@ -5,12 +5,17 @@
 //! this end closes first tells the peer that there will be no more, and goes on receiving
 //! for a while, and throws it away, until the peer has finished, too.
 
+use std::io;
 use std::net::Shutdown;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::slot::{Key, flag};
+use super::handle::Detached;
+use super::slot::{Key, Slot, flag};
 use super::state::State;
+use crate::fd::Closed;
+use crate::poll;
 use crate::sys::socket;
 use crate::task::Time;
 
@@ -21,7 +26,7 @@ impl State {
         let Some(slot) = self.slot(key) else {
             return false;
         };
-        if slot.has(flag::FINISHED | flag::OPERATOR) {
+        if slot.has(flag::FINISHED | flag::OPERATOR | flag::DETACHING) {
             return false;
         }
         if slot.has(flag::LINGERING) {
@@ -65,11 +70,17 @@ impl State {
         }
     }
 
-    /// Frees the place of a connection that has ended, which closes it.
+    /// Frees the place of a connection that has ended, which closes it, or gives it away.
     pub(super) fn close(&mut self, key: Key) {
-        let Some(slot) = self.free(key) else {
+        let Some(mut slot) = self.free(key) else {
             return;
         };
+        if let Some(shared) = slot.extra.as_ref().and_then(|extra| extra.shared.clone()) {
+            let refused = shared.finish(detached(&mut slot));
+            if let Some((_closed, received)) = refused {
+                self.trash.add(received);
+            }
+        }
         if slot.has(flag::LINGERING)
             && let Some(counted) = &slot.counted
         {
@@ -78,4 +89,24 @@ impl State {
         }
         self.trash.add_slot(slot);
     }
+}
+
+/// What somebody gets who has asked for the socket.
+fn detached(slot: &mut Slot) -> io::Result<Detached> {
+    if !slot.has(flag::DETACHING) || slot.has(flag::BROKEN) {
+        return Err(Closed::error());
+    }
+    if slot.unsent() > 0 {
+        return Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "what was written could not be sent in time",
+        ));
+    }
+    let fd = slot.fd.take().ok_or_else(Closed::error)?;
+    poll::unwatch(fd.as_fd());
+    let stash = slot
+        .extra
+        .as_mut()
+        .map(|extra| std::mem::take(&mut extra.stash));
+    Ok((fd, stash.unwrap_or_default().into_buffer()))
 }

@@ -88,7 +88,8 @@
 //! | `Connection`, by its handler | [`Connection`] |
 //! | `Connection`, by anybody else | [`ConnectionHandle`] |
 //! | `SetOnRequest` | [`EventLoop::adopt`] |
-//! | `Dialer` | [`EventLoop::connect`] |
+//! | `Dialer` | [`EventLoop::connect`], [`EventLoop::dial`] |
+//! | `Detach` | [`ConnectionHandle::detach`], [`Connection::detach`] |
 //! | `SetNumLoops`, `SetLoadBalance`, `PollerNum` | [`EventLoop::set_workers`], [`EventLoop::set_balance`] |
 //! | `FDOperator` | [`Operator`] |
 //! | `BufferSize` | no buffer is set aside: [`Options::phase`] |
@@ -98,7 +99,8 @@
 // | file | idea |
 // |---|---|
 // | `handler`, `session` | what a user provides; the same, whatever types it has |
-// | `event_loop`, `placement`, `options` | the server, and which worker gets what |
+// | `event_loop`, `listener`, `client`, `stream` | the server, and where its connections come from |
+// | `options`, `placement` | how they are treated, and which worker gets which |
 // | `connection`, `handle` | what a handler has of a connection, and what others have |
 // | `slot` | what a loop keeps of a connection |
 // | `state` | receiving, sending and timers: calls nobody |
@@ -116,6 +118,7 @@
 
 #![forbid(unsafe_code)]
 
+mod client;
 mod connection;
 mod event_loop;
 mod framed;
@@ -132,9 +135,10 @@ mod request;
 mod session;
 mod slot;
 mod state;
+mod stream;
 
 pub use connection::Connection;
-pub use event_loop::{EventLoop, Metrics, Shutdown, Stream};
+pub use event_loop::{EventLoop, Metrics, Shutdown};
 pub use framed::{FrameHandler, Framed};
 pub use handle::ConnectionHandle;
 pub use handler::{Handler, Next};
@@ -142,3 +146,4 @@ pub use listener::Listener;
 pub use operator::{Operate, Operator};
 pub use options::Options;
 pub use placement::Balance;
+pub use stream::Stream;

@@ -8,6 +8,7 @@ use super::Options;
 use super::handle::Shared;
 use super::session::Session;
 use super::slot::Extra;
+use crate::fd::Closed;
 use crate::task::{Outcome, Reason, Time, Wait, WaitList, Waker};
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -42,10 +43,12 @@ impl Command {
         match self {
             Self::Adopt(adoption) => {
                 if let Some(shared) = adoption.extra.as_ref().and_then(|it| it.shared.as_ref()) {
-                    shared.end();
+                    let _ = shared.finish(Err(Closed::error()));
                 }
             }
-            Self::Watch { shared, .. } | Self::Look(shared) => shared.end(),
+            Self::Watch { shared, .. } | Self::Look(shared) => {
+                let _ = shared.finish(Err(Closed::error()));
+            }
             Self::Drain | Self::CutOff | Self::Share(..) | Self::Leave => {}
         }
     }

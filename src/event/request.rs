@@ -185,7 +185,12 @@ impl Loop {
             state.keep(key, len);
             return None;
         }
-        skip(&mut state.arena, len);
+        if flags & flag::DETACHING != 0 && flags & flag::ENDED == 0 {
+            // Who gets the socket gets this.
+            state.keep(key, len);
+        } else {
+            skip(&mut state.arena, len);
+        }
         if flags & flag::BUSY != 0 {
             return None;
         }
@@ -323,26 +328,15 @@ impl Loop {
             slot.extra().error.get_or_insert_with(|| too_long(need));
         }
         let is_closing = slot.has(flag::CLOSING);
-        if left > 0 && !is_closing {
-            // What came while it was parked is behind this.
-            let later = slot.extra.as_mut().map(|extra| &mut extra.stash);
-            if let Some(later) = later.filter(|later| later.len() > 0) {
-                later.move_to(&mut connection.input);
-            }
-            let all = connection.input.len();
-            let extra = slot.extra();
-            extra.stash.add(&mut connection.input, all);
-            extra.begun_at = Some(now);
+        if left > 0 && (!is_closing || slot.has(flag::DETACHING)) {
+            slot.put_back(&mut connection.input);
+            slot.extra().begun_at = Some(now);
             state.arm(key);
         } else if let Some(extra) = &mut slot.extra {
             extra.begun_at = None;
             slot.slim();
         }
-        if connection.input.is_empty() {
-            connection.input.recycle(KEPT);
-        } else {
-            state.trash.add(std::mem::take(&mut connection.input));
-        }
+        empty(&mut connection.input, state);
         if let Some(error) = surplus {
             state.trash.add_error(error);
         }
@@ -364,7 +358,6 @@ impl Loop {
     #[cold]
     fn finish_end(&self, key: Key, connection: &mut Connection) {
         let error = connection.error.take();
-        connection.input.recycle(KEPT);
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         state.put(key, &mut connection.output);
@@ -377,10 +370,15 @@ impl Loop {
             let counted = slot.counted.as_ref().expect("it counts while it is there");
             let options = Arc::clone(&counted.remote().options);
             slot.extra().close_at = Some(now.after(options.close_timeout));
-            slot.extra().stash = Default::default();
+            if slot.has(flag::DETACHING) {
+                slot.put_back(&mut connection.input);
+            } else {
+                slot.extra().stash = Default::default();
+            }
             state.arm(key);
             self.may_close(state, key);
         }
+        empty(&mut connection.input, state);
         drop(error);
     }
 
@@ -402,6 +400,16 @@ impl Loop {
 fn skip(arena: &mut crate::buf::LinkBuffer, len: usize) {
     let there = arena.try_skip(len);
     debug_assert!(there.is_some());
+}
+
+/// Makes the working set's input ready for the next connection.
+#[inline]
+fn empty(input: &mut crate::buf::LinkBuffer, state: &mut State) {
+    if input.is_empty() {
+        input.recycle(KEPT);
+    } else {
+        state.trash.add(std::mem::take(input));
+    }
 }
 
 fn too_long(need: usize) -> io::Error {

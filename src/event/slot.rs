@@ -75,6 +75,8 @@ pub(super) mod flag {
     pub(crate) const ABRUPT: u32 = 1 << 16;
     /// All was sent, and what still comes is thrown away.
     pub(crate) const LINGERING: u32 = 1 << 17;
+    /// Its descriptor is given to somebody instead of closed.
+    pub(crate) const DETACHING: u32 = 1 << 18;
     /// With any of these, nothing is received.
     pub(crate) const NOT_NOW: u32 = BUSY | FINISHED | CLOSING | PAUSED | OVER | ENDED | OPERATOR;
 }
@@ -161,6 +163,16 @@ impl Slot {
                 waker.wake(Outcome::Woken);
             }
         }
+    }
+
+    /// Puts what a handler left in front of what has come meanwhile.
+    pub(super) fn put_back(&mut self, input: &mut LinkBuffer) {
+        let extra = self.extra();
+        if extra.stash.len() > 0 {
+            extra.stash.move_to(input);
+        }
+        let all = input.len();
+        extra.stash.add(input, all);
     }
 
     /// Notes why it ends. Gives back what came after the first.
@@ -270,6 +282,14 @@ impl Stash {
         }
     }
 
+    pub(super) fn into_buffer(self) -> LinkBuffer {
+        match self {
+            Self::Nothing => LinkBuffer::new(),
+            Self::Few(bytes) => LinkBuffer::from(&*bytes),
+            Self::Many(buffer) => *buffer,
+        }
+    }
+
     /// Adds the next `n` bytes of a buffer, as a copy.
     pub(super) fn add(&mut self, from: &mut LinkBuffer, n: usize) {
         if n == 0 {
@@ -287,8 +307,7 @@ impl Stash {
         }
         let mut buffer = match std::mem::take(self) {
             Self::Many(buffer) => buffer,
-            Self::Few(bytes) => Box::new(LinkBuffer::from(&*bytes)),
-            Self::Nothing => Box::default(),
+            few => Box::new(few.into_buffer()),
         };
         from.copy(n, &mut buffer);
         *self = Self::Many(buffer);
@@ -302,14 +321,8 @@ impl Stash {
 
     /// The same where slices of the buffer may be alive, and nothing waits to be flushed.
     pub(super) fn append_to(&mut self, to: &LinkBuffer) {
-        match std::mem::take(self) {
-            Self::Nothing => {}
-            Self::Few(bytes) => {
-                to.append_flushed(LinkBuffer::from(&*bytes));
-            }
-            Self::Many(buffer) => {
-                to.append_flushed(*buffer);
-            }
+        if self.len() > 0 {
+            to.append_flushed(std::mem::take(self).into_buffer());
         }
     }
 }

@@ -36,6 +36,14 @@ const LINGERS: u32 = flag::LINGERING | flag::READABLE;
 /// What a buffer keeps that is used for one connection after the other.
 pub(super) const KEPT: usize = 4 << 10;
 
+/// What handles have asked for.
+struct Wishes {
+    output: LinkBuffer,
+    close: bool,
+    detach: bool,
+    pause: Option<bool>,
+}
+
 /// What was received for one connection, or that something else is to be done for it.
 #[derive(Clone, Copy)]
 pub(super) struct Part {
@@ -649,14 +657,17 @@ impl State {
         if self.slot(key).filter(mine).is_none() {
             return false;
         }
-        let mut inbox = {
+        let mut wishes = {
             let mut inbox = lock(&shared.inbox);
-            let taken = std::mem::take(&mut *inbox);
-            // Nobody writes behind that.
-            inbox.close = taken.close;
-            taken
+            inbox.noted = false;
+            Wishes {
+                output: std::mem::take(&mut inbox.output),
+                close: inbox.close,
+                detach: inbox.detach,
+                pause: inbox.pause.take(),
+            }
         };
-        self.put(key, &mut inbox.output);
+        self.put(key, &mut wishes.output);
         self.send_all();
         // Those who wait compare with what is in both.
         shared.queued.store(0, Ordering::SeqCst);
@@ -668,12 +679,15 @@ impl State {
         }
         shared.wake_writers();
         if let Some(slot) = self.slot(key) {
-            if inbox.close {
+            if wishes.detach && !slot.has(flag::CLOSING) {
+                slot.set(flag::DETACHING);
+            }
+            if wishes.close || wishes.detach {
                 slot.set(flag::CLOSING | flag::ABRUPT);
                 slot.wake_handler();
                 shared.end();
             }
-            match inbox.pause {
+            match wishes.pause {
                 Some(true) => slot.set(flag::PAUSED),
                 Some(false) => slot.clear(flag::PAUSED),
                 None => {}

@@ -4,6 +4,8 @@
 mod common;
 
 mod callbacks;
+mod clients;
+mod detach;
 mod handles;
 mod lifecycle;
 mod limits;
