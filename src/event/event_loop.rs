@@ -66,8 +66,6 @@ struct Inner<H> {
     last_listener: AtomicU64,
     balance: AtomicU8,
     turn: AtomicUsize,
-    /// How many of the workers serve.
-    serving: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -79,7 +77,7 @@ struct Listeners {
 
 /// The workers, and what they are told by.
 struct Crew {
-    remotes: Box<[Arc<Remote>]>,
+    remotes: Arc<[Arc<Remote>]>,
     workers: Workers,
 }
 
@@ -128,7 +126,6 @@ impl<H: Handler> EventLoop<H> {
                 last_listener: AtomicU64::new(0),
                 balance: AtomicU8::new(Balance::default().to_number()),
                 turn: AtomicUsize::new(0),
-                serving: AtomicUsize::new(usize::MAX),
             }),
         }
     }
@@ -193,8 +190,7 @@ impl<H: Handler> EventLoop<H> {
     ) -> io::Result<()> {
         let inner = &*self.inner;
         let crew = inner.crew()?;
-        let serving = inner.serving.load(Ordering::Relaxed);
-        let remotes = &crew.remotes[..serving.clamp(1, crew.remotes.len())];
+        let remotes = inner.tally.serving(&crew.remotes);
         let balance = Balance::of_number(inner.balance.load(Ordering::Relaxed));
         let chosen = placement::choose(remotes, balance, &inner.turn, hash);
         let remote = &remotes[chosen];
@@ -236,9 +232,9 @@ impl<H: Handler> EventLoop<H> {
     #[doc(alias = "PollerNum")]
     #[doc(alias = "SetNumLoops")]
     pub fn set_workers(&self, workers: usize) {
-        self.inner.serving.store(workers.max(1), Ordering::Relaxed);
+        self.inner.tally.set_serving(workers);
         if let Some(crew) = self.inner.crew.get() {
-            let serving = workers.clamp(1, crew.remotes.len());
+            let serving = self.inner.tally.serving(&crew.remotes).len();
             let (stay, leave) = crew.remotes.split_at(serving);
             for (number, remote) in leave.iter().enumerate() {
                 let to = &stay[number % stay.len()];
@@ -249,11 +245,13 @@ impl<H: Handler> EventLoop<H> {
 
     /// Has idle connections move from workers with many to workers with few, now. It
     /// happens by itself while connections are accepted.
+    ///
+    /// Besides, a worker that is busy gives connections to one that is much less busy, by
+    /// itself, whatever their numbers are, as long as there is traffic: between two
+    /// requests, when all was handled and sent. Nothing needs to be called for that.
     pub fn rebalance(&self) {
         if let Some(crew) = self.inner.crew.get() {
-            let serving = self.inner.serving.load(Ordering::Relaxed);
-            let serving = serving.clamp(1, crew.remotes.len());
-            placement::even_out(&crew.remotes[..serving]);
+            placement::even_out(self.inner.tally.serving(&crew.remotes));
         }
     }
 
@@ -344,7 +342,7 @@ impl<H: Handler> EventLoop<H> {
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         let tally = &self.inner.tally;
-        let remotes = self.inner.crew.get().map_or(&[][..], |crew| &crew.remotes);
+        let remotes = self.inner.crew.get().map_or(&[][..], |crew| &*crew.remotes);
         let connections = (remotes.iter()).map(|remote| remote.connections.load(Ordering::Relaxed));
         Metrics {
             connections: connections.collect(),
@@ -366,9 +364,10 @@ impl<H> Inner<H> {
             return Ok(crew);
         }
         let workers = Workers::current()?;
-        let remotes: Box<[_]> = (0..workers.len())
+        let remotes: Arc<[_]> = (0..workers.len())
             .map(|_| Remote::new(&self.options, &self.tally))
             .collect();
+        self.tally.set_parts(&remotes);
         let crew = Crew { remotes, workers };
         for (worker, remote) in crew.remotes.iter().enumerate() {
             Loop::install(&crew.workers, worker, Arc::clone(remote))?;
@@ -392,7 +391,7 @@ impl<H> Inner<H> {
 
 impl Crew {
     fn tell(&self, command: impl Fn() -> Command) {
-        for remote in &self.remotes {
+        for remote in &*self.remotes {
             remote.send(command());
         }
     }

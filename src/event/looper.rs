@@ -29,7 +29,7 @@ use std::time::Duration;
 use super::Options;
 use super::connection::Connection;
 use super::handle::Place;
-use super::remote::{Adoption, Command, Ending, Remote, lock};
+use super::remote::{Adoption, Command, Counted, Ending, Remote, lock};
 use super::slot::{Key, Slot, flag};
 use super::state::{Part, State};
 use crate::poll;
@@ -171,6 +171,9 @@ impl Loop {
             self.state.borrow_mut().note_events();
             return false;
         }
+        if self.state.borrow().looks() {
+            self.look_around();
+        }
         let begun = {
             let mut state = self.state.borrow_mut();
             // The rest of another driver's phase comes first.
@@ -249,9 +252,7 @@ impl Loop {
             self.leaving.set(leaving);
             done
         };
-        for remote in done {
-            drop(remote.take());
-        }
+        drop(done);
     }
 
     /// Has the driver look again.
@@ -433,12 +434,24 @@ impl Loop {
             if left == 0 {
                 break;
             }
-            let Some(adoption) = self.state.borrow_mut().give_away(key, remote, to) else {
-                continue;
-            };
-            to.send(Command::Adopt(adoption));
-            left -= 1;
+            if self.give(key, remote, to) {
+                left -= 1;
+            }
         }
+    }
+
+    /// Gives a connection to another worker, if nothing is going on there.
+    pub(super) fn give(&self, key: Key, remote: &Arc<Remote>, to: &Arc<Remote>) -> bool {
+        let adoption = self.state.borrow_mut().give_away(key, remote, to);
+        let Some(adoption) = adoption else {
+            return false;
+        };
+        if let Err(Command::Adopt(mut adoption)) = to.try_send(Command::Adopt(adoption)) {
+            // Nobody is there any more who could take it.
+            adoption.counted = Counted::new(remote);
+            self.adopt(remote, adoption);
+        }
+        true
     }
 
     // The end.

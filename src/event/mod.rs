@@ -100,7 +100,8 @@
 // |---|---|
 // | `handler`, `session` | what a user provides; the same, whatever types it has |
 // | `event_loop`, `listener`, `client`, `stream` | the server, and where its connections come from |
-// | `options`, `placement` | how they are treated, and which worker gets which |
+// | `options` | how they are treated |
+// | `placement`, `even` | which worker gets which, and when they move |
 // | `connection`, `handle` | what a handler has of a connection, and what others have |
 // | `slot` | what a loop keeps of a connection |
 // | `state` | receiving, sending and timers: calls nobody |
@@ -120,6 +121,7 @@
 
 mod client;
 mod connection;
+mod even;
 mod event_loop;
 mod framed;
 mod handle;

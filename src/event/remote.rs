@@ -2,9 +2,10 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::Options;
+use super::even::Busyness;
 use super::handle::Shared;
 use super::session::Session;
 use super::slot::Extra;
@@ -100,6 +101,7 @@ pub(super) struct Remote {
     ending: AtomicU8,
     /// How many connections are here, or on their way.
     pub(super) connections: AtomicUsize,
+    pub(super) busyness: Busyness,
 }
 
 impl Remote {
@@ -113,15 +115,22 @@ impl Remote {
             waker: AtomicU64::new(0),
             has_left: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
+            busyness: Busyness::default(),
         })
     }
 
     pub(super) fn send(&self, command: Command) {
+        if let Err(command) = self.try_send(command) {
+            command.refuse();
+        }
+    }
+
+    /// Gives the command back if there is no loop any more that could obey.
+    pub(super) fn try_send(&self, command: Command) -> Result<(), Command> {
         {
             let mut commands = lock(&self.commands);
             if commands.is_closed {
-                drop(commands);
-                return command.refuse();
+                return Err(command);
             }
             commands.list.push(command);
         }
@@ -131,6 +140,7 @@ impl Remote {
         {
             waker.wake(Outcome::Woken);
         }
+        Ok(())
     }
 
     /// A driver is about to wait. Returns whether it need not.
@@ -139,9 +149,17 @@ impl Remote {
         self.pending.load(Ordering::SeqCst)
     }
 
-    /// Whether nobody needs to listen any more.
+    /// Whether nobody needs to listen any more. Then nothing is taken any more, either.
     pub(super) fn is_done(&self) -> bool {
-        self.has_left.load(Ordering::Relaxed) && self.connections.load(Ordering::Relaxed) == 0
+        if !self.has_left.load(Ordering::Relaxed) {
+            return false;
+        }
+        // A connection counts before it is sent here.
+        let mut commands = lock(&self.commands);
+        if commands.list.is_empty() && self.connections.load(Ordering::Relaxed) == 0 {
+            commands.is_closed = true;
+        }
+        commands.is_closed
     }
 
     #[inline]
@@ -182,9 +200,13 @@ impl Remote {
     }
 }
 
-/// How many connections an event loop has, on all workers.
+/// What an event loop has, on all workers.
 #[derive(Default)]
 pub(super) struct Tally {
+    /// Its part of each worker.
+    parts: OnceLock<Weak<Parts>>,
+    /// How many of the workers get new connections, if not all.
+    serving: AtomicUsize,
     live: AtomicUsize,
     pub(super) accepted: AtomicU64,
     pub(super) stalled: AtomicU64,
@@ -194,7 +216,31 @@ pub(super) struct Tally {
     waiters: Mutex<WaitList>,
 }
 
+/// An event loop's part of each worker.
+pub(super) type Parts = [Arc<Remote>];
+
 impl Tally {
+    pub(super) fn set_parts(&self, parts: &Arc<Parts>) {
+        let _ = self.parts.set(Arc::downgrade(parts));
+    }
+
+    /// Its part of each worker; none where there is but one part.
+    pub(super) fn parts(&self) -> Option<Arc<Parts>> {
+        self.parts.get()?.upgrade()
+    }
+
+    pub(super) fn set_serving(&self, workers: usize) {
+        self.serving.store(workers.max(1), Ordering::Relaxed);
+    }
+
+    /// Those of the workers that get new connections.
+    pub(super) fn serving<'a>(&self, parts: &'a Parts) -> &'a Parts {
+        match self.serving.load(Ordering::Relaxed) {
+            0 => parts,
+            serving => &parts[..serving.min(parts.len())],
+        }
+    }
+
     pub(super) fn live(&self) -> usize {
         self.live.load(Ordering::Acquire)
     }

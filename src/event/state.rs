@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Options;
+use super::even::Look;
 use super::handle::Shared;
 use super::remote::{Adoption, Counted, Ending, Remote, lock};
 use super::session::Session;
@@ -112,11 +113,13 @@ pub(super) struct State {
     /// As of the beginning of the turn.
     pub(super) now: Time,
     pub(super) remotes: Vec<Arc<Remote>>,
+    pub(super) look: Look,
     pub(super) phase_bytes: usize,
 }
 
 impl State {
     pub(super) fn new(phase_bytes: usize) -> Self {
+        let now = Time::now();
         Self {
             slots: Vec::new(),
             free: Vec::new(),
@@ -130,7 +133,8 @@ impl State {
             incoming: Vec::new(),
             trash: Trash::default(),
             timers: BinaryHeap::new(),
-            now: Time::now(),
+            now,
+            look: Look::new(now),
             remotes: Vec::new(),
             phase_bytes,
         }
@@ -341,6 +345,12 @@ impl State {
                 self.queue(key);
             }
         }
+    }
+
+    /// Whether it is time to see how busy the other workers are.
+    #[inline]
+    pub(super) fn looks(&self) -> bool {
+        self.now >= self.look.next && self.parts.is_empty()
     }
 
     /// Whether a phase has something to begin with.

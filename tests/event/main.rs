@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod balance;
 mod callbacks;
 mod clients;
 mod detach;
