@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Received;
 use super::handle::{ConnectionHandle, Shared};
 use super::looper::Loop;
 use super::slot::{Extra, Key, Slot, Timeouts, flag};
@@ -130,6 +131,13 @@ impl Connection {
     #[inline]
     pub fn reader(&self) -> Reader<'_> {
         Reader::new(&self.input, &self.place)
+    }
+
+    /// The same as a [`Read`](io::Read) that never waits, for code that keeps the state of
+    /// a protocol by itself: TLS.
+    #[inline]
+    pub fn received(&self) -> Received<'_> {
+        Received { connection: self }
     }
 
     /// Where to write. It is sent when the handler has returned, or

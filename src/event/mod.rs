@@ -78,6 +78,23 @@
 //! is what the [context](Handler::Context) is for. A handler that computes for long holds
 //! up its worker: use [`blocking`](crate::blocking), which parks.
 //!
+//! # TLS
+//!
+//! A crate that keeps the state of TLS and leaves reading and writing to its caller, as
+//! rustls does, works in a handler. The context has the session, and what was decrypted
+//! and not handled. A request is three steps, none of which waits:
+//!
+//! 1. `session.read_tls(&mut connection.received())`, and `session.process_new_packets()`,
+//!    until reading fails with `WouldBlock`, or is at the end. What they decrypt goes to a
+//!    [`LinkBuffer`](crate::buf::LinkBuffer), by its `read_from(&mut session.reader(), ..)`.
+//! 2. What is complete there is handled; replies go to `session.writer()`.
+//! 3. `session.write_tls(&mut connection.writer())`, while `session.wants_write()`.
+//!
+//! Then the handler returns [`Next::Again`], for all that was received is consumed. Its
+//! [`disconnect`](Handler::disconnect) sends the `close_notify`. A whole server is in
+//! `conformance/tests/tls_events.rs`. Where a task suits better, after the handshake or
+//! before, there is [`Connection::detach`], and its stream is what rustls takes as it is.
+//!
 //! # For readers of CloudWeGo's netpoll
 //!
 //! | there | here |
@@ -102,7 +119,7 @@
 // | `event_loop`, `listener`, `client`, `stream` | the server, and where its connections come from |
 // | `options` | how they are treated |
 // | `placement`, `even` | which worker gets which, and when they move |
-// | `connection`, `handle` | what a handler has of a connection, and what others have |
+// | `connection`, `received`, `handle` | what a handler has of a connection, and what others have |
 // | `slot` | what a loop keeps of a connection |
 // | `state` | receiving, sending and timers: calls nobody |
 // | `looper` | the loop of a worker: who drives it |
@@ -132,6 +149,7 @@ mod looper;
 mod operator;
 mod options;
 mod placement;
+mod received;
 mod remote;
 mod request;
 mod session;
@@ -148,4 +166,5 @@ pub use listener::Listener;
 pub use operator::{Operate, Operator};
 pub use options::Options;
 pub use placement::Balance;
+pub use received::Received;
 pub use stream::Stream;
