@@ -12,12 +12,12 @@ use super::Received;
 use super::handle::{ConnectionHandle, Shared};
 use super::looper::Loop;
 use super::slot::{Extra, Key, Slot, Timeouts, flag};
-use crate::buf::{LinkBuffer, Reader, Source, Writer};
+use crate::buf::{LinkBuffer, Reader, Writer};
 use crate::fd::{Cancelled, Closed};
 use crate::net::{Addr, SocketAddr};
 use crate::os::unix::net::SocketAddr as UnixAddr;
-use crate::sys::socket::{self, Errno, Fault, unix};
-use crate::task::{self, Outcome, Reason, Time, Wait, Waker};
+use crate::sys::socket::{self, Errno, unix};
+use crate::task::{Outcome, Reason, Time, Wait, Waker};
 
 /// A connection, while its handler runs.
 ///
@@ -38,11 +38,11 @@ pub struct Connection {
 }
 
 /// Where the connection is, and where more comes from.
-struct Place {
-    home: Rc<Loop>,
-    key: Cell<Key>,
+pub(super) struct Place {
+    pub(super) home: Rc<Loop>,
+    pub(super) key: Cell<Key>,
     /// How much was received for the input, in all.
-    given: Cell<u64>,
+    pub(super) given: Cell<u64>,
 }
 
 type Asking<A> = fn(BorrowedFd<'_>) -> io::Result<A>;
@@ -356,12 +356,12 @@ impl Connection {
 const IN_USE: &str = "a connection has a place while its handler runs";
 
 impl Place {
-    fn with_slot<R>(&self, f: impl FnOnce(&mut Slot) -> R) -> Option<R> {
+    pub(super) fn with_slot<R>(&self, f: impl FnOnce(&mut Slot) -> R) -> Option<R> {
         self.home.state.borrow_mut().slot(self.key.get()).map(f)
     }
 
     /// Whether it is worth reading or writing.
-    fn check(&self) -> io::Result<()> {
+    pub(super) fn check(&self) -> io::Result<()> {
         let checked = self.with_slot(|slot| {
             if slot.has(flag::CLOSING | flag::BROKEN | flag::GONE) {
                 let error = slot.extra.as_ref().and_then(|extra| extra.error.as_ref());
@@ -376,7 +376,11 @@ impl Place {
     }
 
     /// Waits until something happens, which `listen` has noted where to look for.
-    fn wait(&self, deadline: Time, listen: impl FnOnce(&mut Extra, Waker)) -> io::Result<Outcome> {
+    pub(super) fn wait(
+        &self,
+        deadline: Time,
+        listen: impl FnOnce(&mut Extra, Waker),
+    ) -> io::Result<Outcome> {
         self.home.state.borrow_mut().send_all();
         let wait = Wait::begin(Reason::Events);
         let waker = wait.waker();
@@ -406,106 +410,6 @@ fn again(error: &io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(errno) => io::Error::from_raw_os_error(errno),
         None => io::Error::new(error.kind(), error.to_string()),
-    }
-}
-
-impl Source for Place {
-    /// Receives more for a handler that waits.
-    fn fill(&self, buffer: &LinkBuffer, missing: usize) -> io::Result<usize> {
-        task::spend();
-        let begun = Time::now();
-        loop {
-            // What came while it was parked comes first.
-            let stash = self.with_slot(|slot| {
-                let stash = slot
-                    .extra
-                    .as_mut()
-                    .map(|extra| std::mem::take(&mut extra.stash));
-                stash.unwrap_or_default()
-            });
-            let mut stash = stash.ok_or_else(Closed::error)?;
-            let stashed = stash.len();
-            if stashed > 0 {
-                stash.append_to(buffer);
-                self.given.set(self.given.get() + stashed as u64);
-                return Ok(stashed);
-            }
-            self.check_open()?;
-            let received = {
-                let mut state = self.home.state.borrow_mut();
-                let now = state.now;
-                let options = state.options(self.key.get());
-                let slot = state.slot(self.key.get()).ok_or_else(Closed::error)?;
-                if slot.has(flag::FINISHED) {
-                    return Ok(0);
-                }
-                let limit = options.map_or(0, |options| options.frame_limit);
-                if buffer.len() + missing > limit {
-                    return Err(io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        "more is read at once than the limit",
-                    ));
-                }
-                slot.active_at = now;
-                let fd = slot.fd();
-                let received = buffer.receive(64 << 10, |room| socket::receive_into(fd, room));
-                match received {
-                    Ok(0) => slot.set(flag::FINISHED),
-                    Ok(_) => slot.set(flag::READABLE),
-                    Err(Fault::WouldBlock) => slot.clear(flag::READABLE),
-                    Err(_) => {}
-                }
-                received
-            };
-            match received {
-                Ok(n) => {
-                    self.given.set(self.given.get() + n as u64);
-                    return Ok(n);
-                }
-                Err(Fault::Interrupted) => continue,
-                Err(Fault::WouldBlock) => {}
-                Err(Fault::Error(errno)) => {
-                    self.home.state.borrow_mut().fail(self.key.get(), errno);
-                    return Err(errno.into());
-                }
-            }
-            let timeout = self.read_timeout();
-            let deadline = timeout.map_or(Time::NEVER, |timeout| begun.after(timeout));
-            let outcome = self.wait(deadline, |extra, waker| extra.reader = Some(waker))?;
-            self.with_slot(|slot| {
-                if let Some(extra) = &mut slot.extra {
-                    extra.reader = None;
-                }
-            });
-            if outcome == Outcome::Deadline {
-                return Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    "the peer did not send in time what is read",
-                ));
-            }
-        }
-    }
-}
-
-impl Place {
-    /// Whether nobody has closed it.
-    fn check_open(&self) -> io::Result<()> {
-        let is_closing = self.with_slot(|slot| slot.has(flag::CLOSING | flag::GONE));
-        match is_closing {
-            Some(false) => Ok(()),
-            _ => self.check().and(Err(Closed::error())),
-        }
-    }
-
-    fn read_timeout(&self) -> Option<Duration> {
-        let mut state = self.home.state.borrow_mut();
-        let options = state.options(self.key.get())?;
-        let slot = state.slot(self.key.get())?;
-        let own = slot
-            .extra
-            .as_ref()
-            .and_then(|extra| extra.timeouts.as_ref());
-        own.map_or(options.read_timeout, |own| own.read)
     }
 }
 

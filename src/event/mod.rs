@@ -120,12 +120,14 @@
 // | `options` | how they are treated |
 // | `placement`, `even` | which worker gets which, and when they move |
 // | `connection`, `received`, `handle` | what a handler has of a connection, and what others have |
-// | `slot` | what a loop keeps of a connection |
-// | `state` | receiving, sending and timers: calls nobody |
+// | `fill` | receiving for a handler that waits |
+// | `slot`, `stash` | what a loop keeps of a connection |
+// | `state/` | connections come and go, receiving, sending, timers: calls nobody |
 // | `looper` | the loop of a worker: who drives it |
+// | `obey` | what it is told |
 // | `request` | running the handlers of one connection |
-// | `linger` | closing without a reset |
-// | `remote` | what other threads reach of a loop |
+// | `remote`, `mailbox` | what other threads reach of a loop |
+// | `tally` | what is counted on all workers |
 // | `framed`, `operator` | built from these |
 //
 // Why it is sound to run users' code in the middle of all this: a loop's state is in one
@@ -136,16 +138,19 @@
 
 #![forbid(unsafe_code)]
 
+mod atomic;
 mod client;
 mod connection;
 mod even;
 mod event_loop;
+mod fill;
 mod framed;
 mod handle;
 mod handler;
-mod linger;
 mod listener;
 mod looper;
+mod mailbox;
+mod obey;
 mod operator;
 mod options;
 mod placement;
@@ -154,8 +159,10 @@ mod remote;
 mod request;
 mod session;
 mod slot;
+mod stash;
 mod state;
 mod stream;
+mod tally;
 
 pub use connection::Connection;
 pub use event_loop::{EventLoop, Metrics, Shutdown};

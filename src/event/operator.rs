@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use super::handle::{ConnectionHandle, Shared};
 use super::looper::Loop;
-use super::remote::{Command, Counted, Remote};
+use super::remote::{Command, Remote};
 use super::session::Session;
 use super::slot::Key;
+use super::tally::Counted;
 use super::{Connection, Next, Options};
 use crate::poll;
 use crate::sched::Workers;

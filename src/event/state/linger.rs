@@ -11,9 +11,9 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::handle::Detached;
-use super::slot::{Key, Slot, flag};
-use super::state::State;
+use super::State;
+use crate::event::handle::Detached;
+use crate::event::slot::{Key, Slot, flag};
 use crate::fd::Closed;
 use crate::poll;
 use crate::sys::socket;
@@ -21,7 +21,7 @@ use crate::task::Time;
 
 impl State {
     /// Whether a connection stays, of which all was sent, for its peer's sake.
-    pub(super) fn lingers(&mut self, key: Key) -> bool {
+    pub(in crate::event) fn lingers(&mut self, key: Key) -> bool {
         let now = Time::now();
         let Some(slot) = self.slot(key) else {
             return false;
@@ -63,7 +63,7 @@ impl State {
     }
 
     /// Counts what was received of a connection that lingers.
-    pub(super) fn throw_away(&mut self, key: Key, len: usize) {
+    pub(in crate::event) fn throw_away(&mut self, key: Key, len: usize) {
         if let Some(slot) = self.slot(key).filter(|slot| slot.has(flag::LINGERING)) {
             let extra = slot.extra();
             extra.still_taken = extra.still_taken.saturating_sub(len);
@@ -71,7 +71,7 @@ impl State {
     }
 
     /// Frees the place of a connection that has ended, which closes it, or gives it away.
-    pub(super) fn close(&mut self, key: Key) {
+    pub(in crate::event) fn close(&mut self, key: Key) {
         let Some(mut slot) = self.free(key) else {
             return;
         };
