@@ -18,6 +18,7 @@ impl<H: Handler> EventLoop<H> {
     ///
     /// Those of [`TcpStream::connect`] and of [`serve`](Self::serve).
     #[doc(alias = "NewDialer")]
+    #[doc(alias = "ErrDialNoDeadline")]
     #[doc(alias = "DialTCP")]
     pub fn connect(&self, address: impl ToSocketAddrs) -> io::Result<ConnectionHandle> {
         let stream = TcpStream::connect(address)?;
@@ -70,6 +71,8 @@ impl<H: Handler> EventLoop<H> {
     #[doc(alias = "Dialer")]
     #[doc(alias = "DialConnection")]
     #[doc(alias = "DialTimeout")]
+    #[doc(alias = "ErrDialTimeout")]
+    #[doc(alias = "ErrUnsupported")]
     #[doc(alias = "DialUnix")]
     pub fn dial(
         &self,

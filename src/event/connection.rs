@@ -14,7 +14,7 @@ use super::looper::Loop;
 use super::slot::{Extra, Key, Slot, Timeouts, flag};
 use crate::buf::{LinkBuffer, Reader, Writer};
 use crate::fd::{Cancelled, Closed};
-use crate::net::{Addr, SocketAddr};
+use crate::net::{Addr, KeepAlive, SocketAddr};
 use crate::os::unix::net::SocketAddr as UnixAddr;
 use crate::sys::socket::{self, Errno, unix};
 use crate::task::{Outcome, Reason, Time, Wait, Waker};
@@ -27,6 +27,9 @@ use crate::task::{Outcome, Reason, Time, Wait, Waker};
 ///
 /// It is lent to the handler, and belongs to its worker. For everything else there is the
 /// [`handle`](Self::handle).
+///
+/// A handler has it alone: there is no such thing as a concurrent access to it.
+#[doc(alias = "ErrConcurrentAccess")]
 pub struct Connection {
     pub(super) input: LinkBuffer,
     pub(super) output: LinkBuffer,
@@ -128,6 +131,8 @@ impl Connection {
     /// # drop(netpoll::event::EventLoop::new(request));
     /// ```
     #[doc(alias = "Read")]
+    #[doc(alias = "Reader")]
+    #[doc(alias = "ErrEOF")]
     #[inline]
     pub fn reader(&self) -> Reader<'_> {
         Reader::new(&self.input, &self.place)
@@ -143,6 +148,7 @@ impl Connection {
     /// Where to write. It is sent when the handler has returned, or
     /// [`flush`](Self::flush) is called. Never waits.
     #[doc(alias = "Write")]
+    #[doc(alias = "Writer")]
     #[inline]
     pub fn writer(&self) -> Writer<'_> {
         self.output.writer()
@@ -248,6 +254,9 @@ impl Connection {
     #[doc(alias = "SetReadTimeout")]
     #[doc(alias = "SetWriteTimeout")]
     #[doc(alias = "SetIdleTimeout")]
+    #[doc(alias = "SetDeadline")]
+    #[doc(alias = "SetReadDeadline")]
+    #[doc(alias = "SetWriteDeadline")]
     pub fn set_timeouts(
         &mut self,
         read: Option<Duration>,
@@ -343,6 +352,18 @@ impl Connection {
         // The memory is shared with others that were received in the same phase.
         input.shrink_to_fit();
         Ok((S::from(fd), input))
+    }
+
+    /// Whether, and how, the system finds out that the peer of a TCP connection has gone
+    /// without a word; see [`TcpStream::set_keepalive`](crate::net::TcpStream::set_keepalive).
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for what [`KeepAlive`] does not allow; what `setsockopt` fails with.
+    #[doc(alias = "SetKeepAlive")]
+    pub fn set_keepalive(&mut self, keepalive: Option<KeepAlive>) -> io::Result<()> {
+        self.with_slot(|slot| KeepAlive::set(slot.fd(), keepalive))
+            .unwrap_or_else(|| Err(Closed::error()))
     }
 
     /// The number of the descriptor, to ask or set what there is no method for.

@@ -93,6 +93,8 @@ pub struct Shutdown {
 }
 
 /// Figures of an event loop.
+#[doc(alias = "LoggerOutput")]
+#[doc(alias = "SetLoggerOutput")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
@@ -145,6 +147,7 @@ impl<H: Handler> EventLoop<H> {
     /// connections that fail on their way and want of resources; `NotConnected`, with
     /// [`Closed`], after a shutdown.
     #[doc(alias = "Serve")]
+    #[doc(alias = "Initialize")]
     pub fn serve(&self, listener: impl Into<Listener>) -> io::Result<()> {
         let listener = Arc::new(listener.into());
         let inner = &*self.inner;

@@ -96,6 +96,8 @@ pub trait Operate<F>: Send + 'static {
 /// # std::io::Result::Ok(())
 /// ```
 #[doc(alias = "FDOperator")]
+#[doc(alias = "FD")]
+#[doc(alias = "Free")]
 pub struct Operator {
     handle: ConnectionHandle,
     remote: Arc<Remote>,

@@ -68,6 +68,7 @@ impl Options {
     /// for that reads more. Then the connection is closed with `TimedOut`. No limit
     /// unless this is called.
     #[doc(alias = "WithReadTimeout")]
+    #[doc(alias = "ErrReadTimeout")]
     #[doc(alias = "SetReadTimeout")]
     #[must_use]
     pub fn read_timeout(mut self, timeout: Duration) -> Self {
@@ -78,6 +79,7 @@ impl Options {
     /// How long a peer may take none of what waits to be sent to it. Then the connection
     /// is closed with `TimedOut`. No limit unless this is called.
     #[doc(alias = "WithWriteTimeout")]
+    #[doc(alias = "ErrWriteTimeout")]
     #[doc(alias = "SetWriteTimeout")]
     #[must_use]
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
@@ -160,6 +162,9 @@ impl Options {
     /// # Panics
     ///
     /// If `most` is zero.
+    #[doc(alias = "Runner")]
+    #[doc(alias = "DisableGopool")]
+    #[doc(alias = "gopool")]
     #[must_use]
     pub fn most_parked(mut self, most: usize) -> Self {
         assert!(most > 0, "a handler that parks counts");
@@ -170,6 +175,7 @@ impl Options {
     /// What one phase of a worker is made of, see the [module](super): so many bytes of
     /// input, 64 KiB, and replies are sent after so long, 500 microseconds, at the next
     /// handler's end.
+    #[doc(alias = "BufferSize")]
     #[must_use]
     pub fn phase(mut self, bytes: usize, time: Duration) -> Self {
         (self.phase_bytes, self.phase_time) = (bytes.max(1), time);

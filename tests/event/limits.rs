@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use netpoll::event::{Connection, ConnectionHandle, Handler, Next, Options};
+use netpoll::net::KeepAlive;
 use netpoll::thread;
 
 use crate::common::{on_workers, until};
@@ -230,6 +231,103 @@ fn who_takes_nothing_for_too_long_is_cut_off() {
             [Some(io::ErrorKind::TimedOut)],
             "{failed}"
         );
+    });
+}
+
+/// PAINS 2: all of them at once, and somebody who behaves.
+#[test]
+fn pain_02_who_floods_who_never_reads_and_who_is_slow_keep_nobody_waiting() {
+    on_workers(|| {
+        let handles = Arc::new(Mutex::new(Vec::<ConnectionHandle>::new()));
+        let inside = Arc::new(AtomicUsize::new(0));
+        let (known, count) = (Arc::clone(&handles), Arc::clone(&inside));
+        let options = Options::new()
+            .input_mark(10_000)
+            .output_marks(50_000, 10_000);
+        let server = Server::with_options(
+            move |connection: &mut Connection| {
+                match connection.reader().try_peek(1) {
+                    // Its handler waits for somebody who does not come.
+                    Some(b"s") => {
+                        count.fetch_add(1, Ordering::SeqCst);
+                        connection.reader().next(1 << 20).map(drop)?;
+                    }
+                    Some(b"f") => {
+                        let mut known = known.lock().unwrap();
+                        if known.is_empty() {
+                            known.push(connection.handle());
+                        }
+                    }
+                    _ => {}
+                }
+                echo(connection)
+            },
+            options,
+        );
+        let slow: Vec<_> = (0..5).map(|_| server.connect()).collect();
+        for mut slow in &slow {
+            slow.write_all(b"slow").unwrap();
+        }
+        until("their handlers wait", || inside.load(Ordering::SeqCst) == 5);
+        // It floods, and does not read what comes back.
+        let flooding = server.connect();
+        let stop = Arc::new(AtomicUsize::new(0));
+        let flood = thread::spawn({
+            let (mut client, stop) = (flooding.try_clone().unwrap(), Arc::clone(&stop));
+            client.set_write_timeout(Some(SOON)).unwrap();
+            move || {
+                while stop.load(Ordering::SeqCst) == 0 {
+                    let _ = client.write(&[b'f'; 1 << 16]);
+                }
+            }
+        });
+        until("it is held back", || {
+            let handles = handles.lock().unwrap();
+            handles
+                .first()
+                .is_some_and(|handle| handle.unsent() > 50_000)
+        });
+        let behaving: Vec<_> = (0..5).map(|_| server.connect()).collect();
+        for round in 0..100 {
+            for client in &behaving {
+                assert_eq!(round_trip(client, &[round; 500]), [round; 500]);
+            }
+            let unsent = handles.lock().unwrap()[0].unsent();
+            assert!(
+                unsent <= 50_000 + (64 << 10),
+                "{unsent} bytes wait to be sent"
+            );
+        }
+        stop.store(1, Ordering::SeqCst);
+        flood.join().unwrap();
+    });
+}
+
+/// What is said of one connection goes for no other.
+#[test]
+fn a_connection_has_timeouts_of_its_own() {
+    on_workers(|| {
+        let (handler, ends) = Telling::new(|connection: &mut Connection| {
+            connection.set_keepalive(Some(KeepAlive::default()))?;
+            if connection.reader().try_peek(4) == Some(b"read") {
+                connection.set_timeouts(Some(SOON), None, None);
+                return Ok(Next::Need(100));
+            }
+            if connection.reader().try_peek(4) == Some(b"idle") {
+                connection.set_timeouts(None, None, Some(SOON));
+            }
+            echo(connection)
+        });
+        let server = Server::new(handler);
+        let (patient, mut reading, idle) = (server.connect(), server.connect(), server.connect());
+        assert_eq!(round_trip(&patient, b"patient"), b"patient");
+        let begun = Instant::now();
+        reading.write_all(b"read").unwrap();
+        assert_eq!(round_trip(&idle, b"idle"), b"idle");
+        assert_eq!((rest(&reading), rest(&idle)), (vec![], vec![]));
+        assert!(begun.elapsed() >= SOON);
+        assert_eq!(*ends.lock().unwrap(), [Some(io::ErrorKind::TimedOut); 2]);
+        assert_eq!(round_trip(&patient, b"still there"), b"still there");
     });
 }
 

@@ -13,4 +13,5 @@ mod limits;
 mod linger;
 mod memory;
 mod operators;
+mod panics;
 mod support;
