@@ -9,6 +9,7 @@ use super::remote::{Adoption, Command, Ending, Remote, lock};
 use super::slot::{Key, Slot, flag};
 use super::state::State;
 use super::tally::Counted;
+use crate::task::Time;
 
 impl Loop {
     pub(super) fn obey(&self) {
@@ -19,6 +20,8 @@ impl Loop {
             }
             state.remotes.len()
         };
+        // The driver may have waited for long since it looked at the clock.
+        self.state.borrow_mut().now = Time::now();
         for index in (0..count).rev() {
             let remote = self.state.borrow().remotes.get(index).cloned();
             let Some(remote) = remote else {

@@ -80,6 +80,15 @@ impl Loop {
             }
         };
         let has_parked = is_driver && self.driver() != connection.driver();
+        if has_parked {
+            // Something happened until now, also if the driver has waited meanwhile.
+            let mut state = self.state.borrow_mut();
+            let now = Time::now();
+            state.now = now;
+            if let Some(slot) = state.slot(key) {
+                slot.active_at = now;
+            }
+        }
         if is_end {
             // Its context is gone; what is left of it are references.
             drop(session);

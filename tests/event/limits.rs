@@ -100,6 +100,48 @@ fn who_does_nothing_is_closed_and_who_does_something_is_not() {
     });
 }
 
+/// The time of a connection begins when it comes, not when something last happened to the
+/// worker that gets it.
+#[test]
+fn a_worker_that_had_nothing_to_do_gives_a_connection_its_time() {
+    on_workers(|| {
+        const LIMIT: Duration = Duration::from_millis(150);
+        let (handler, ends) = Telling::new(echo);
+        let server = Server::with_options(handler, Options::new().idle_timeout(LIMIT));
+        for round in 1..3 {
+            let connected_at = Instant::now();
+            let client = server.connect();
+            assert_eq!(round_trip(&client, b"first"), b"first");
+            assert_eq!(rest(&client), b"");
+            assert!(connected_at.elapsed() >= LIMIT, "it was closed at once");
+            until("it has ended", || ends.lock().unwrap().len() == round);
+            // Nothing happens, for longer than may be.
+            thread::sleep(LIMIT * 3 / 2);
+        }
+    });
+}
+
+/// A handler that takes long is no connection that does nothing.
+#[test]
+fn the_time_for_doing_nothing_begins_when_the_handler_is_done() {
+    on_workers(|| {
+        let done_at = Arc::new(Mutex::new(Vec::new()));
+        let done = Arc::clone(&done_at);
+        let (handler, _ends) = Telling::new(move |connection: &mut Connection| {
+            thread::sleep(SOON * 3 / 2);
+            done.lock().unwrap().push(Instant::now());
+            echo(connection)
+        });
+        let server = Server::with_options(handler, Options::new().idle_timeout(SOON));
+        let mut client = server.connect();
+        client.write_all(b"slowly").unwrap();
+        assert_eq!(rest(&client), b"slowly");
+        let done_at = done_at.lock().unwrap();
+        assert_eq!(done_at.len(), 1);
+        assert!(done_at[0].elapsed() >= SOON);
+    });
+}
+
 #[test]
 fn who_begins_a_frame_has_to_complete_it_in_time() {
     on_workers(|| {

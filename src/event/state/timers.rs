@@ -8,6 +8,7 @@ use std::io;
 
 use super::State;
 use crate::event::slot::{Key, Slot, flag};
+use crate::sys::socket;
 use crate::task::{Outcome, Time};
 
 impl State {
@@ -93,11 +94,37 @@ impl State {
                 slot.active_at = now;
             }
             match Self::due(slot) {
-                Some((at, what)) if at <= now => self.time_out(key, what),
+                Some((at, what)) if at <= now => {
+                    if !self.is_behind(key) {
+                        self.time_out(key, what);
+                    }
+                }
                 Some(_) => self.arm(key),
                 None => {}
             }
         }
+    }
+
+    /// Whether it is this worker that has not received what came in time. Then the
+    /// connection has its time again.
+    fn is_behind(&mut self, key: Key) -> bool {
+        let now = self.now;
+        let Some(slot) = self.slot(key) else {
+            return false;
+        };
+        if slot.has(flag::NOT_NOW | flag::FULL) || socket::unread(slot.fd()) == 0 {
+            return false;
+        }
+        slot.active_at = now;
+        slot.set(flag::READABLE);
+        if let Some(extra) = &mut slot.extra
+            && extra.begun_at.is_some()
+        {
+            extra.begun_at = Some(now);
+        }
+        self.queue(key);
+        self.arm(key);
+        true
     }
 
     fn time_out(&mut self, key: Key, what: &'static str) {
