@@ -14,10 +14,13 @@ use netpoll::thread;
 use crate::common::{LONG, kind, on_workers, unix_address, until};
 use crate::support::echo;
 
+/// What came, and the addresses of this end and of the other.
+type Heard = (String, Addr, Addr);
+
 /// Tells what comes, and the addresses.
 fn telling() -> (
     impl Fn(&mut Connection) -> io::Result<Next> + Send + Sync,
-    mpsc::Receiver<(String, Addr, Addr)>,
+    mpsc::Receiver<Heard>,
 ) {
     let (say, heard) = mpsc::channel();
     let say = Mutex::new(say);

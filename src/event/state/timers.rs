@@ -94,11 +94,8 @@ impl State {
                 slot.active_at = now;
             }
             match Self::due(slot) {
-                Some((at, what)) if at <= now => {
-                    if !self.is_behind(key) {
-                        self.time_out(key, what);
-                    }
-                }
+                Some((at, _)) if at <= now && self.is_behind(key) => {}
+                Some((at, what)) if at <= now => self.time_out(key, what),
                 Some(_) => self.arm(key),
                 None => {}
             }
