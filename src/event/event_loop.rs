@@ -314,6 +314,11 @@ impl<H: Handler> EventLoop<H> {
     /// that is not answered at once, the others when it is. Those that are left at the
     /// deadline are cut off, and their handlers' `disconnect` called.
     ///
+    /// What a peer has begun to send is waited for, unless the connection is
+    /// [paused](ConnectionHandle::pause): then nobody reads the rest, and only requests that
+    /// were received as a whole are answered. One that [lingers](Options::linger) is
+    /// waited for, and does not count as cut off.
+    ///
     /// From the beginning on listeners refuse connections, and [`serve`](Self::serve)
     /// returns. Parks the task, or blocks the thread. Called from a handler, it waits for
     /// its own connection in vain.

@@ -229,13 +229,14 @@ pub(super) struct Timeouts {
 }
 
 impl Extra {
-    /// What a connection has from the beginning that somebody else had.
-    pub(super) fn of_adopted(shared: Arc<Shared>, received: LinkBuffer) -> Box<Self> {
+    /// What a connection has from the beginning that somebody else had. It is copied: what
+    /// is kept here must have no destructor of a user's.
+    pub(super) fn of_adopted(shared: Arc<Shared>, mut received: LinkBuffer) -> Box<Self> {
         let mut extra = Box::<Self>::default();
         extra.shared = Some(shared);
-        if !received.is_empty() {
-            extra.stash = Stash::Many(Box::new(received));
-        }
+        received.flush();
+        let all = received.len();
+        extra.stash.add(&mut received, all);
         extra
     }
 

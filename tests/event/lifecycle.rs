@@ -211,6 +211,53 @@ fn a_stream_that_a_task_had_is_served_with_what_it_had_read() {
     });
 }
 
+/// Bytes whose owner parks when it is dropped.
+struct Slow(&'static [u8]);
+
+impl AsRef<[u8]> for Slow {
+    fn as_ref(&self) -> &[u8] {
+        self.0
+    }
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Whatever the bytes are that somebody had received, and whether they are handled or not.
+#[test]
+fn what_was_received_before_may_park_when_it_is_dropped() {
+    on_workers(|| {
+        let server = Server::new(|connection: &mut Connection| {
+            if connection.reader().len() < 8 {
+                return Ok(Next::Need(8));
+            }
+            echo(connection)
+        });
+        for whole in [true, false] {
+            let (ours, mut theirs) = UnixStream::pair().unwrap();
+            let received: LinkBuffer = [&b"some"[..], if whole { b"more" } else { b"les" }]
+                .map(|part| bytes::Bytes::from_owner(Slow(part)))
+                .into_iter()
+                .fold(LinkBuffer::new(), |all, part| {
+                    all.write_direct(part);
+                    all
+                });
+            let handle = server.event_loop.adopt(ours, received).unwrap();
+            if whole {
+                let mut reply = [0; 8];
+                theirs.read_exact(&mut reply).unwrap();
+                assert_eq!(&reply, b"somemore");
+            }
+            drop(theirs);
+            until("it is noticed", || !handle.is_active());
+        }
+        until("none is left", || total(&server.event_loop) == 0);
+    });
+}
+
 #[test]
 fn a_client_is_served_like_any_other_and_knows_when_its_peer_goes() {
     on_workers(|| {
