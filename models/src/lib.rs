@@ -14,7 +14,7 @@
 //! |---|---|
 //! | `tests/` | which scene breaks under which weakening |
 //! | `scenes/` | what the threads of a model do, and what must hold |
-//! | `task`, `poll`, `sync` | netpoll's files, and models of what they stand on |
+//! | `task`, `poll`, `sync`, `event` | netpoll's files, and models of what they stand on |
 //! | `atomic`, `weakening` | loom's atomics, or something less |
 //! | `bell`, `data` | sleeping, and what is published |
 //! | `check`, `trace` | running a scene, and printing how it failed |
@@ -25,6 +25,7 @@ mod atomic;
 mod bell;
 mod check;
 mod data;
+mod event;
 mod poll;
 mod scenes;
 mod sync;
@@ -34,6 +35,7 @@ mod weakening;
 
 pub use check::check;
 pub use scenes::{
-    condition, direction, end, fresh, inbox, join, lock, once, registration, rw_lock, token, word,
+    condition, direction, end, fresh, inbox, join, lock, mailbox, once, registration, rw_lock,
+    token, word,
 };
 pub use weakening::Weakening;

@@ -7,6 +7,7 @@ pub mod fresh;
 pub mod inbox;
 pub mod join;
 pub mod lock;
+pub mod mailbox;
 pub mod once;
 pub mod registration;
 pub mod rw_lock;

@@ -1,6 +1,7 @@
 //! Writing to a buffer that its owner sends.
 
 use std::fmt;
+use std::io;
 
 use bytes::Bytes;
 
@@ -91,6 +92,26 @@ impl<'a> Writer<'a> {
     #[doc(alias = "Append")]
     pub fn append(self, other: LinkBuffer) {
         self.buffer.append(other);
+    }
+}
+
+/// Never waits, and never fails. Flushing does nothing: the owner does that.
+impl io::Write for Writer<'_> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_binary(bytes);
+        Ok(bytes.len())
+    }
+
+    fn write_vectored(&mut self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        for slice in slices {
+            self.write_binary(slice);
+        }
+        Ok(slices.iter().map(|slice| slice.len()).sum())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -3,19 +3,21 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Received;
 use super::handle::{ConnectionHandle, Shared};
 use super::looper::Loop;
 use super::slot::{Extra, Key, Slot, Timeouts, flag};
-use crate::buf::{LinkBuffer, Reader, Source, Writer};
+use crate::buf::{LinkBuffer, Reader, Writer};
 use crate::fd::{Cancelled, Closed};
-use crate::net::SocketAddr;
-use crate::sys::socket::{self, Fault};
-use crate::task::{self, Outcome, Reason, Time, Wait, Waker};
+use crate::net::{Addr, KeepAlive, SocketAddr};
+use crate::os::unix::net::SocketAddr as UnixAddr;
+use crate::sys::socket::{self, Errno, unix};
+use crate::task::{Outcome, Reason, Time, Wait, Waker};
 
 /// A connection, while its handler runs.
 ///
@@ -25,6 +27,9 @@ use crate::task::{self, Outcome, Reason, Time, Wait, Waker};
 ///
 /// It is lent to the handler, and belongs to its worker. For everything else there is the
 /// [`handle`](Self::handle).
+///
+/// A handler has it alone: there is no such thing as a concurrent access to it.
+#[doc(alias = "ErrConcurrentAccess")]
 pub struct Connection {
     pub(super) input: LinkBuffer,
     pub(super) output: LinkBuffer,
@@ -36,12 +41,14 @@ pub struct Connection {
 }
 
 /// Where the connection is, and where more comes from.
-struct Place {
-    home: Rc<Loop>,
-    key: Cell<Key>,
+pub(super) struct Place {
+    pub(super) home: Rc<Loop>,
+    pub(super) key: Cell<Key>,
     /// How much was received for the input, in all.
-    given: Cell<u64>,
+    pub(super) given: Cell<u64>,
 }
+
+type Asking<A> = fn(BorrowedFd<'_>) -> io::Result<A>;
 
 const NO_KEY: Key = Key(u64::MAX >> 1);
 
@@ -124,14 +131,24 @@ impl Connection {
     /// # drop(netpoll::event::EventLoop::new(request));
     /// ```
     #[doc(alias = "Read")]
+    #[doc(alias = "Reader")]
+    #[doc(alias = "ErrEOF")]
     #[inline]
     pub fn reader(&self) -> Reader<'_> {
         Reader::new(&self.input, &self.place)
     }
 
+    /// The same as a [`Read`](io::Read) that never waits, for code that keeps the state of
+    /// a protocol by itself: TLS.
+    #[inline]
+    pub fn received(&self) -> Received<'_> {
+        Received { connection: self }
+    }
+
     /// Where to write. It is sent when the handler has returned, or
     /// [`flush`](Self::flush) is called. Never waits.
     #[doc(alias = "Write")]
+    #[doc(alias = "Writer")]
     #[inline]
     pub fn writer(&self) -> Writer<'_> {
         self.output.writer()
@@ -224,7 +241,8 @@ impl Connection {
     }
 
     /// Has a closure called when the connection has ended, after
-    /// [`Handler::disconnect`](super::Handler::disconnect); of several, the last first.
+    /// [`Handler::disconnect`](super::Handler::disconnect), which may still add some; of
+    /// several, the last first.
     #[doc(alias = "AddCloseCallback")]
     #[doc(alias = "CloseCallback")]
     pub fn on_close(&mut self, call: impl FnOnce() + Send + 'static) {
@@ -236,6 +254,9 @@ impl Connection {
     #[doc(alias = "SetReadTimeout")]
     #[doc(alias = "SetWriteTimeout")]
     #[doc(alias = "SetIdleTimeout")]
+    #[doc(alias = "SetDeadline")]
+    #[doc(alias = "SetReadDeadline")]
+    #[doc(alias = "SetWriteDeadline")]
     pub fn set_timeouts(
         &mut self,
         read: Option<Duration>,
@@ -247,26 +268,35 @@ impl Connection {
         self.place.home.state.borrow_mut().arm(self.key());
     }
 
-    /// The address of the peer, if it is a TCP connection.
+    /// The address of the peer. A Unix socket that was not bound has one without a name.
     ///
     /// # Errors
     ///
-    /// What `getpeername` fails with; `AFNOSUPPORT` for a Unix socket.
+    /// What `getpeername` fails with: `NotConnected` where the peer has gone.
     #[doc(alias = "RemoteAddr")]
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.with_slot(|slot| socket::peer_address(slot.fd()))
-            .unwrap_or_else(|| Err(Closed::error()))
+    pub fn peer_addr(&self) -> io::Result<Addr> {
+        self.address(socket::peer_address, unix::peer_address)
     }
 
-    /// The address of this end, if it is a TCP connection.
+    /// The address of this end.
     ///
     /// # Errors
     ///
     /// As for [`peer_addr`](Self::peer_addr).
     #[doc(alias = "LocalAddr")]
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.with_slot(|slot| socket::local_address(slot.fd()))
-            .unwrap_or_else(|| Err(Closed::error()))
+    pub fn local_addr(&self) -> io::Result<Addr> {
+        self.address(socket::local_address, unix::local_address)
+    }
+
+    fn address(&self, of_ip: Asking<SocketAddr>, of_unix: Asking<UnixAddr>) -> io::Result<Addr> {
+        let address = self.with_slot(|slot| match of_ip(slot.fd()) {
+            Ok(address) => Ok(Addr::from(address)),
+            Err(error) if error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error()) => {
+                of_unix(slot.fd()).map(Addr::from)
+            }
+            Err(error) => Err(error),
+        });
+        address.unwrap_or_else(|| Err(Closed::error()))
     }
 
     /// Takes the connection away from its event loop: its socket, and what was received
@@ -324,6 +354,18 @@ impl Connection {
         Ok((S::from(fd), input))
     }
 
+    /// Whether, and how, the system finds out that the peer of a TCP connection has gone
+    /// without a word; see [`TcpStream::set_keepalive`](crate::net::TcpStream::set_keepalive).
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for what [`KeepAlive`] does not allow; what `setsockopt` fails with.
+    #[doc(alias = "SetKeepAlive")]
+    pub fn set_keepalive(&mut self, keepalive: Option<KeepAlive>) -> io::Result<()> {
+        self.with_slot(|slot| KeepAlive::set(slot.fd(), keepalive))
+            .unwrap_or_else(|| Err(Closed::error()))
+    }
+
     /// The number of the descriptor, to ask or set what there is no method for.
     #[doc(alias = "Fd")]
     #[must_use]
@@ -335,12 +377,12 @@ impl Connection {
 const IN_USE: &str = "a connection has a place while its handler runs";
 
 impl Place {
-    fn with_slot<R>(&self, f: impl FnOnce(&mut Slot) -> R) -> Option<R> {
+    pub(super) fn with_slot<R>(&self, f: impl FnOnce(&mut Slot) -> R) -> Option<R> {
         self.home.state.borrow_mut().slot(self.key.get()).map(f)
     }
 
     /// Whether it is worth reading or writing.
-    fn check(&self) -> io::Result<()> {
+    pub(super) fn check(&self) -> io::Result<()> {
         let checked = self.with_slot(|slot| {
             if slot.has(flag::CLOSING | flag::BROKEN | flag::GONE) {
                 let error = slot.extra.as_ref().and_then(|extra| extra.error.as_ref());
@@ -355,7 +397,11 @@ impl Place {
     }
 
     /// Waits until something happens, which `listen` has noted where to look for.
-    fn wait(&self, deadline: Time, listen: impl FnOnce(&mut Extra, Waker)) -> io::Result<Outcome> {
+    pub(super) fn wait(
+        &self,
+        deadline: Time,
+        listen: impl FnOnce(&mut Extra, Waker),
+    ) -> io::Result<Outcome> {
         self.home.state.borrow_mut().send_all();
         let wait = Wait::begin(Reason::Events);
         let waker = wait.waker();
@@ -385,106 +431,6 @@ fn again(error: &io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(errno) => io::Error::from_raw_os_error(errno),
         None => io::Error::new(error.kind(), error.to_string()),
-    }
-}
-
-impl Source for Place {
-    /// Receives more for a handler that waits.
-    fn fill(&self, buffer: &LinkBuffer, missing: usize) -> io::Result<usize> {
-        task::spend();
-        let begun = Time::now();
-        loop {
-            // What came while it was parked comes first.
-            let stash = self.with_slot(|slot| {
-                let stash = slot
-                    .extra
-                    .as_mut()
-                    .map(|extra| std::mem::take(&mut extra.stash));
-                stash.unwrap_or_default()
-            });
-            let mut stash = stash.ok_or_else(Closed::error)?;
-            let stashed = stash.len();
-            if stashed > 0 {
-                stash.append_to(buffer);
-                self.given.set(self.given.get() + stashed as u64);
-                return Ok(stashed);
-            }
-            self.check_open()?;
-            let received = {
-                let mut state = self.home.state.borrow_mut();
-                let now = state.now;
-                let options = state.options(self.key.get());
-                let slot = state.slot(self.key.get()).ok_or_else(Closed::error)?;
-                if slot.has(flag::FINISHED) {
-                    return Ok(0);
-                }
-                let limit = options.map_or(0, |options| options.frame_limit);
-                if buffer.len() + missing > limit {
-                    return Err(io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        "more is read at once than the limit",
-                    ));
-                }
-                slot.active_at = now;
-                let fd = slot.fd();
-                let received = buffer.receive(64 << 10, |room| socket::receive_into(fd, room));
-                match received {
-                    Ok(0) => slot.set(flag::FINISHED),
-                    Ok(_) => slot.set(flag::READABLE),
-                    Err(Fault::WouldBlock) => slot.clear(flag::READABLE),
-                    Err(_) => {}
-                }
-                received
-            };
-            match received {
-                Ok(n) => {
-                    self.given.set(self.given.get() + n as u64);
-                    return Ok(n);
-                }
-                Err(Fault::Interrupted) => continue,
-                Err(Fault::WouldBlock) => {}
-                Err(Fault::Error(errno)) => {
-                    self.home.state.borrow_mut().fail(self.key.get(), errno);
-                    return Err(errno.into());
-                }
-            }
-            let timeout = self.read_timeout();
-            let deadline = timeout.map_or(Time::NEVER, |timeout| begun.after(timeout));
-            let outcome = self.wait(deadline, |extra, waker| extra.reader = Some(waker))?;
-            self.with_slot(|slot| {
-                if let Some(extra) = &mut slot.extra {
-                    extra.reader = None;
-                }
-            });
-            if outcome == Outcome::Deadline {
-                return Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    "the peer did not send in time what is read",
-                ));
-            }
-        }
-    }
-}
-
-impl Place {
-    /// Whether nobody has closed it.
-    fn check_open(&self) -> io::Result<()> {
-        let is_closing = self.with_slot(|slot| slot.has(flag::CLOSING | flag::GONE));
-        match is_closing {
-            Some(false) => Ok(()),
-            _ => self.check().and(Err(Closed::error())),
-        }
-    }
-
-    fn read_timeout(&self) -> Option<Duration> {
-        let mut state = self.home.state.borrow_mut();
-        let options = state.options(self.key.get())?;
-        let slot = state.slot(self.key.get())?;
-        let own = slot
-            .extra
-            .as_ref()
-            .and_then(|extra| extra.timeouts.as_ref());
-        own.map_or(options.read_timeout, |own| own.read)
     }
 }
 

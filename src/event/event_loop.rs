@@ -2,22 +2,20 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use super::handle::{ConnectionHandle, Shared};
 use super::looper::Loop;
 use super::placement::{self, Balance};
-use super::remote::{Adoption, Command, Counted, Remote, Tally, lock};
+use super::remote::{Adoption, Command, Remote, lock};
 use super::session::Served;
-use super::slot::{Key, Stash};
-use super::{Handler, Listener, Options};
+use super::slot::{Extra, Key};
+use super::tally::{Counted, Tally};
+use super::{Handler, Listener, Options, Stream};
 use crate::buf::LinkBuffer;
 use crate::fd::{Cancelled, Closed};
-use crate::net::TcpStream;
-use crate::os::unix::net::UnixStream;
 use crate::sched::Workers;
 use crate::task::Time;
 
@@ -65,18 +63,22 @@ struct Inner<H> {
     tally: Arc<Tally>,
     crew: OnceLock<Crew>,
     starting: Mutex<()>,
-    listeners: Mutex<Vec<(u64, Arc<Listener>)>>,
+    listeners: Mutex<Listeners>,
     last_listener: AtomicU64,
-    is_closed: AtomicBool,
     balance: AtomicU8,
     turn: AtomicUsize,
-    /// How many of the workers serve.
-    serving: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Listeners {
+    open: Vec<(u64, Arc<Listener>)>,
+    /// There will be no others, and no more connections.
+    are_closed: bool,
 }
 
 /// The workers, and what they are told by.
 struct Crew {
-    remotes: Box<[Arc<Remote>]>,
+    remotes: Arc<[Arc<Remote>]>,
     workers: Workers,
 }
 
@@ -91,6 +93,8 @@ pub struct Shutdown {
 }
 
 /// Figures of an event loop.
+#[doc(alias = "LoggerOutput")]
+#[doc(alias = "SetLoggerOutput")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
@@ -123,10 +127,8 @@ impl<H: Handler> EventLoop<H> {
                 starting: Mutex::default(),
                 listeners: Mutex::default(),
                 last_listener: AtomicU64::new(0),
-                is_closed: AtomicBool::new(false),
                 balance: AtomicU8::new(Balance::default().to_number()),
                 turn: AtomicUsize::new(0),
-                serving: AtomicUsize::new(usize::MAX),
             }),
         }
     }
@@ -145,6 +147,7 @@ impl<H: Handler> EventLoop<H> {
     /// connections that fail on their way and want of resources; `NotConnected`, with
     /// [`Closed`], after a shutdown.
     #[doc(alias = "Serve")]
+    #[doc(alias = "Initialize")]
     pub fn serve(&self, listener: impl Into<Listener>) -> io::Result<()> {
         let listener = Arc::new(listener.into());
         let inner = &*self.inner;
@@ -152,13 +155,14 @@ impl<H: Handler> EventLoop<H> {
         let number = inner.last_listener.fetch_add(1, Ordering::Relaxed);
         {
             let mut listeners = lock(&inner.listeners);
-            if inner.is_closed.load(Ordering::Acquire) {
+            if listeners.are_closed {
                 return Err(Closed::error());
             }
-            listeners.push((number, Arc::clone(&listener)));
+            listeners.open.push((number, Arc::clone(&listener)));
         }
         let ended = self.accept_from(&listener);
-        lock(&inner.listeners).retain(|(other, _)| *other != number);
+        let mut listeners = lock(&inner.listeners);
+        listeners.open.retain(|(other, _)| *other != number);
         ended
     }
 
@@ -166,7 +170,12 @@ impl<H: Handler> EventLoop<H> {
         loop {
             match listener.accept() {
                 Ok((fd, hash, sticky)) => {
-                    self.admit(fd, hash, sticky, Stash::Nothing, false)?;
+                    let stream = Stream { fd, sticky };
+                    match self.admit(stream, hash, |_| None) {
+                        // It came while the listener was being closed.
+                        Err(error) if Closed::is_cause_of(&error) => return Ok(()),
+                        admitted => admitted?,
+                    }
                 }
                 Err(error) if Closed::is_cause_of(&error) => return Ok(()),
                 Err(error) if Cancelled::is_cause_of(&error) => return Err(error),
@@ -176,40 +185,40 @@ impl<H: Handler> EventLoop<H> {
         }
     }
 
-    /// Places a connection.
+    /// Places a connection, with what it has already.
     fn admit(
         &self,
-        fd: OwnedFd,
+        stream: Stream,
         hash: u64,
-        sticky: bool,
-        stash: Stash,
-        wants_handle: bool,
-    ) -> io::Result<Option<ConnectionHandle>> {
+        extra: impl FnOnce(&Arc<Remote>) -> Option<Box<Extra>>,
+    ) -> io::Result<()> {
         let inner = &*self.inner;
         let crew = inner.crew()?;
-        if inner.is_closed.load(Ordering::Acquire) {
-            return Err(Closed::error());
-        }
-        let serving = inner.serving.load(Ordering::Relaxed);
-        let remotes = &crew.remotes[..serving.clamp(1, crew.remotes.len())];
+        let remotes = inner.tally.serving(&crew.remotes);
         let balance = Balance::of_number(inner.balance.load(Ordering::Relaxed));
         let chosen = placement::choose(remotes, balance, &inner.turn, hash);
         let remote = &remotes[chosen];
+        let counted = {
+            // A shutdown counts it, or it is refused.
+            let listeners = lock(&inner.listeners);
+            if listeners.are_closed {
+                return Err(Closed::error());
+            }
+            Counted::new(remote)
+        };
         let accepted = inner.tally.accepted.fetch_add(1, Ordering::Relaxed) + 1;
-        let shared = wants_handle.then(|| Shared::new(remote, Key(u64::MAX)));
         remote.send(Command::Adopt(Adoption {
-            fd,
+            fd: stream.fd,
             session: Served::boxed(&inner.handler),
-            stash,
-            shared: shared.clone(),
+            extra: extra(remote),
             started: false,
-            sticky,
-            counted: Counted::new(remote),
+            sticky: stream.sticky,
+            counted,
         }));
         if accepted.is_multiple_of(placement::LOOK_EVERY) {
             placement::even_out(remotes);
         }
-        Ok(shared.map(|shared| ConnectionHandle { shared }))
+        Ok(())
     }
 
     /// Which worker gets a new connection; see [`Balance`]. May be called at any time.
@@ -227,9 +236,9 @@ impl<H: Handler> EventLoop<H> {
     #[doc(alias = "PollerNum")]
     #[doc(alias = "SetNumLoops")]
     pub fn set_workers(&self, workers: usize) {
-        self.inner.serving.store(workers.max(1), Ordering::Relaxed);
+        self.inner.tally.set_serving(workers);
         if let Some(crew) = self.inner.crew.get() {
-            let serving = workers.clamp(1, crew.remotes.len());
+            let serving = self.inner.tally.serving(&crew.remotes).len();
             let (stay, leave) = crew.remotes.split_at(serving);
             for (number, remote) in leave.iter().enumerate() {
                 let to = &stay[number % stay.len()];
@@ -240,11 +249,13 @@ impl<H: Handler> EventLoop<H> {
 
     /// Has idle connections move from workers with many to workers with few, now. It
     /// happens by itself while connections are accepted.
+    ///
+    /// Besides, a worker that is busy gives connections to one that is much less busy, by
+    /// itself, whatever their numbers are, as long as there is traffic: between two
+    /// requests, when all was handled and sent. Nothing needs to be called for that.
     pub fn rebalance(&self) {
         if let Some(crew) = self.inner.crew.get() {
-            let serving = self.inner.serving.load(Ordering::Relaxed);
-            let serving = serving.clamp(1, crew.remotes.len());
-            placement::even_out(&crew.remotes[..serving]);
+            placement::even_out(self.inner.tally.serving(&crew.remotes));
         }
     }
 
@@ -288,36 +299,25 @@ impl<H: Handler> EventLoop<H> {
         stream: impl Into<Stream>,
         received: LinkBuffer,
     ) -> io::Result<ConnectionHandle> {
-        let stream = stream.into();
-        let stash = match received.is_empty() {
-            true => Stash::Nothing,
-            false => Stash::Many(Box::new(received)),
-        };
-        let handle = self.admit(stream.fd, 0, stream.sticky, stash, true)?;
-        Ok(handle.expect("it was asked for"))
-    }
-
-    /// Connects to a server, and has the handler serve the connection, as
-    /// [`adopt`](Self::adopt) does. The handle tells whether it still
-    /// [stands](ConnectionHandle::is_active), also while nobody reads.
-    ///
-    /// Waits as [`TcpStream::connect`] does.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`TcpStream::connect`] and of [`serve`](Self::serve).
-    #[doc(alias = "NewDialer")]
-    #[doc(alias = "DialConnection")]
-    #[doc(alias = "DialTCP")]
-    pub fn connect(&self, address: impl crate::net::ToSocketAddrs) -> io::Result<ConnectionHandle> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        self.adopt(stream, LinkBuffer::new())
+        let mut handle = None;
+        self.admit(stream.into(), 0, |remote| {
+            let shared = Shared::new(remote, Key(u64::MAX));
+            handle = Some(ConnectionHandle {
+                shared: Arc::clone(&shared),
+            });
+            Some(Extra::of_adopted(shared, received))
+        })?;
+        Ok(handle.expect("it was admitted"))
     }
 
     /// Stops accepting, and ends the connections: those on which nothing was received
     /// that is not answered at once, the others when it is. Those that are left at the
     /// deadline are cut off, and their handlers' `disconnect` called.
+    ///
+    /// What a peer has begun to send is waited for, unless the connection is
+    /// [paused](ConnectionHandle::pause): then nobody reads the rest, and only requests that
+    /// were received as a whole are answered. One that [lingers](Options::linger) is
+    /// waited for, and does not count as cut off.
     ///
     /// From the beginning on listeners refuse connections, and [`serve`](Self::serve)
     /// returns. Parks the task, or blocks the thread. Called from a handler, it waits for
@@ -325,14 +325,13 @@ impl<H: Handler> EventLoop<H> {
     #[doc(alias = "Shutdown")]
     pub fn shutdown(&self, deadline: Instant) -> Shutdown {
         let inner = &*self.inner;
-        inner.close();
+        let before = inner.close();
         let Some(crew) = inner.crew.get() else {
             return Shutdown {
                 finished: 0,
                 cut_off: 0,
             };
         };
-        let before = inner.tally.live();
         crew.tell(|| Command::Drain);
         if inner.tally.wait_for_none(Time::at(deadline)) {
             return Shutdown {
@@ -340,7 +339,7 @@ impl<H: Handler> EventLoop<H> {
                 cut_off: 0,
             };
         }
-        let cut_off = inner.tally.live();
+        let cut_off = inner.tally.unfinished();
         crew.tell(|| Command::CutOff);
         Shutdown {
             finished: before.saturating_sub(cut_off),
@@ -352,7 +351,7 @@ impl<H: Handler> EventLoop<H> {
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         let tally = &self.inner.tally;
-        let remotes = self.inner.crew.get().map_or(&[][..], |crew| &crew.remotes);
+        let remotes = self.inner.crew.get().map_or(&[][..], |crew| &*crew.remotes);
         let connections = (remotes.iter()).map(|remote| remote.connections.load(Ordering::Relaxed));
         Metrics {
             connections: connections.collect(),
@@ -374,9 +373,10 @@ impl<H> Inner<H> {
             return Ok(crew);
         }
         let workers = Workers::current()?;
-        let remotes: Box<[_]> = (0..workers.len())
+        let remotes: Arc<[_]> = (0..workers.len())
             .map(|_| Remote::new(&self.options, &self.tally))
             .collect();
+        self.tally.set_parts(&remotes);
         let crew = Crew { remotes, workers };
         for (worker, remote) in crew.remotes.iter().enumerate() {
             Loop::install(&crew.workers, worker, Arc::clone(remote))?;
@@ -384,21 +384,23 @@ impl<H> Inner<H> {
         Ok(self.crew.get_or_init(|| crew))
     }
 
-    fn close(&self) {
-        let listeners = {
+    /// Takes no more connections. Returns how many there are.
+    fn close(&self) -> usize {
+        let (open, live) = {
             let mut listeners = lock(&self.listeners);
-            self.is_closed.store(true, Ordering::Release);
-            std::mem::take(&mut *listeners)
+            listeners.are_closed = true;
+            (std::mem::take(&mut listeners.open), self.tally.live())
         };
-        for (_, listener) in listeners {
+        for (_, listener) in open {
             listener.close();
         }
+        live
     }
 }
 
 impl Crew {
     fn tell(&self, command: impl Fn() -> Command) {
-        for remote in &self.remotes {
+        for remote in &*self.remotes {
             remote.send(command());
         }
     }
@@ -440,40 +442,3 @@ impl<H: Handler> fmt::Debug for EventLoop<H> {
             .finish_non_exhaustive()
     }
 }
-
-/// A connection of any kind, for [`EventLoop::adopt`].
-#[derive(Debug)]
-pub struct Stream {
-    fd: OwnedFd,
-    /// A short read proves nothing.
-    sticky: bool,
-}
-
-impl From<TcpStream> for Stream {
-    fn from(stream: TcpStream) -> Self {
-        Self {
-            fd: stream.into(),
-            sticky: false,
-        }
-    }
-}
-
-macro_rules! streams {
-    ($($Type:ty),*) => {$(
-        impl From<$Type> for Stream {
-            fn from(stream: $Type) -> Self {
-                Self {
-                    fd: stream.into(),
-                    sticky: true,
-                }
-            }
-        }
-    )*};
-}
-
-streams!(
-    UnixStream,
-    std::net::TcpStream,
-    std::os::unix::net::UnixStream,
-    OwnedFd
-);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use super::remote::{Command, Remote, lock};
 use super::slot::Key;
 use crate::buf::{COPIED, LinkBuffer};
-use crate::fd::Closed;
+use crate::fd::{Cancelled, Closed};
 use crate::task::{Outcome, Reason, Time, Wait, WaitList};
 
 /// What a loop and the handles of one connection share.
@@ -33,11 +34,17 @@ pub(super) struct Place {
     pub(super) key: Key,
 }
 
+/// A socket that was taken away from its loop, and what was received and not read.
+pub(super) type Detached = (OwnedFd, LinkBuffer);
+
 /// What handles want of a connection.
 #[derive(Default)]
 pub(super) struct Inbox {
     pub(super) output: LinkBuffer,
     pub(super) close: bool,
+    /// Somebody waits for the socket.
+    pub(super) detach: bool,
+    pub(super) detached: Option<io::Result<Detached>>,
     pub(super) pause: Option<bool>,
     /// The loop knows of it.
     pub(super) noted: bool,
@@ -67,6 +74,21 @@ impl Shared {
     pub(super) fn end(&self) {
         self.active.store(false, Ordering::Release);
         self.wake_writers();
+    }
+
+    /// The connection is gone, or belongs to who asked for it. Gives back what nobody
+    /// asked for.
+    pub(super) fn finish(&self, detached: io::Result<Detached>) -> Option<Detached> {
+        let mut inbox = lock(&self.inbox);
+        let refused = if inbox.detach && inbox.detached.is_none() {
+            inbox.detached = Some(detached);
+            None
+        } else {
+            detached.ok()
+        };
+        drop(inbox);
+        self.end();
+        refused
     }
 }
 
@@ -130,7 +152,8 @@ impl ConnectionHandle {
                 Err((error, _)) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
                 Err((_, back)) => bytes = back,
             }
-            self.wait_for_room();
+            let low = lock(&self.shared.place).remote.options.low_mark;
+            self.wait_until(|| self.unsent() <= low || !self.is_active())?;
         }
     }
 
@@ -145,7 +168,7 @@ impl ConnectionHandle {
 
     fn offer(&self, bytes: Bytes) -> Result<(), (io::Error, Bytes)> {
         let mut inbox = lock(&self.shared.inbox);
-        if inbox.close || !self.is_active() {
+        if inbox.close || inbox.detach || !self.is_active() {
             return Err((Closed::error(), bytes));
         }
         if self.unsent() > self.high_mark() {
@@ -169,20 +192,24 @@ impl ConnectionHandle {
         lock(&self.shared.place).remote.options.high_mark
     }
 
-    fn wait_for_room(&self) {
-        let low = lock(&self.shared.place).remote.options.low_mark;
-        let wait = {
-            let mut waiters = lock(&self.shared.waiters);
-            if self.unsent() <= low || !self.is_active() {
-                return;
+    fn wait_until(&self, is_so: impl Fn() -> bool) -> io::Result<()> {
+        loop {
+            let wait = {
+                let mut waiters = lock(&self.shared.waiters);
+                if is_so() {
+                    return Ok(());
+                }
+                let wait = Wait::begin(Reason::Events);
+                waiters.push(wait.waker());
+                wait
+            };
+            let waker = wait.waker();
+            let outcome = wait.park(Time::NEVER);
+            lock(&self.shared.waiters).remove(waker);
+            if outcome == Outcome::Cancelled {
+                return Err(Cancelled::error());
             }
-            let wait = Wait::begin(Reason::Condition);
-            waiters.push(wait.waker());
-            wait
-        };
-        let waker = wait.waker();
-        wait.park(Time::NEVER);
-        lock(&self.shared.waiters).remove(waker);
+        }
     }
 
     /// How many bytes were written and not sent yet: by handles, and by the handler as
@@ -203,7 +230,62 @@ impl ConnectionHandle {
         self.want(|inbox| inbox.close = true);
     }
 
-    /// Stops receiving, until [`resume`](Self::resume). What has been received is handled.
+    /// Takes the connection away from its event loop: its socket, and what was received
+    /// and not read, for a task that goes on with it. The type is
+    /// [`TcpStream`](crate::net::TcpStream), [`UnixStream`](crate::os::unix::net::UnixStream),
+    /// or whatever can be made of a descriptor.
+    ///
+    /// A handler that runs comes to its end before, and one that waits to read gets an
+    /// error, as if the connection were closed; then `disconnect` is called, and what was
+    /// written is sent. Parks the task, or blocks the thread, until all that is done, so
+    /// a handler uses [`Connection::detach`](super::Connection::detach) for its own.
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected`, with [`Closed`]: the connection has ended or failed, or was detached
+    /// by somebody else; `TimedOut`: what was written could not be sent within the [time
+    /// for that](super::Options::close_timeout), and the connection is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::{Read, Write};
+    ///
+    /// let (server, mut client) = UnixStream::pair()?;
+    /// let event_loop = EventLoop::new(|_: &mut Connection| Ok(Next::Need(100)));
+    /// let handle = event_loop.adopt(server, LinkBuffer::from(b"not enough"))?;
+    /// let (mut stream, received) = handle.detach::<UnixStream>()?;
+    /// assert_eq!(received.as_bytes(), b"not enough");
+    /// stream.write_all(b"a task goes on")?;
+    /// # client.read_exact(&mut [0; 14])?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[doc(alias = "Detach")]
+    pub fn detach<S: From<OwnedFd>>(&self) -> io::Result<(S, LinkBuffer)> {
+        if !self.want(|inbox| inbox.detach = true) {
+            return Err(Closed::error());
+        }
+        let waited = self.wait_until(|| lock(&self.shared.inbox).detached.is_some());
+        if let Err(error) = waited {
+            // Then nobody gets it.
+            let mut inbox = lock(&self.shared.inbox);
+            (inbox.close, inbox.detach) = (true, false);
+            let detached = inbox.detached.take();
+            drop(inbox);
+            drop(detached);
+            return Err(error);
+        }
+        let detached = lock(&self.shared.inbox).detached.take();
+        let (fd, received) = detached.unwrap_or_else(|| Err(Closed::error()))?;
+        Ok((S::from(fd), received))
+    }
+
+    /// Stops receiving, until [`resume`](Self::resume). What has been received is handled,
+    /// and a [shutdown](super::EventLoop::shutdown) then ends the connection, whatever its
+    /// peer may have sent meanwhile.
     pub fn pause(&self) {
         self.want(|inbox| inbox.pause = Some(true));
     }
@@ -213,10 +295,11 @@ impl ConnectionHandle {
         self.want(|inbox| inbox.pause = Some(false));
     }
 
-    fn want(&self, what: impl FnOnce(&mut Inbox)) {
+    /// Tells the loop something. Returns whether the connection stands.
+    fn want(&self, what: impl FnOnce(&mut Inbox)) -> bool {
         let mut inbox = lock(&self.shared.inbox);
-        if !self.is_active() {
-            return;
+        if inbox.close || inbox.detach || !self.is_active() {
+            return false;
         }
         what(&mut inbox);
         let is_noted = std::mem::replace(&mut inbox.noted, true);
@@ -224,6 +307,7 @@ impl ConnectionHandle {
         if !is_noted {
             self.note();
         }
+        true
     }
 
     fn note(&self) {

@@ -70,7 +70,8 @@ pub trait Handler: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// An error closes the connection; nothing else is called for it.
+    /// An error closes the connection; nothing else is called for it but what
+    /// [`on_close`](Connection::on_close) was given.
     #[doc(alias = "OnPrepare")]
     #[doc(alias = "WithOnPrepare")]
     fn prepare(&self, connection: &mut Connection) -> io::Result<Self::Context>;

@@ -20,7 +20,6 @@ use crate::os::unix::net::UnixListener;
 /// let listeners: [Listener; 2] = [ours.into(), of_std.into()];
 /// # std::io::Result::Ok(())
 /// ```
-#[doc(alias = "CreateListener")]
 #[doc(alias = "ConvertListener")]
 pub struct Listener(Kind);
 
@@ -30,6 +29,36 @@ enum Kind {
 }
 
 impl Listener {
+    /// Listens at an address of a network by Go's name of it, `"tcp"`, `"tcp4"`, `"tcp6"`,
+    /// or `"unix"`, as [`net::listen`](crate::net::listen()) does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`net::listen`](crate::net::listen()); `Unsupported` for a network whose
+    /// connections are no streams.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::event::Listener;
+    ///
+    /// let listener = Listener::bind("tcp", "127.0.0.1:0")?;
+    /// assert!(Listener::bind("unixpacket", "@packets of no use here").is_err());
+    /// # drop(listener);
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[doc(alias = "CreateListener")]
+    pub fn bind(network: &str, address: &str) -> io::Result<Self> {
+        match crate::net::listen(network, address)? {
+            crate::net::Listener::Tcp(listener) => Ok(listener.into()),
+            crate::net::Listener::Unix(listener) => Ok(listener.into()),
+            crate::net::Listener::Unixpacket(_) => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "an event loop has connections that are streams",
+            )),
+        }
+    }
+
     /// A connection; a hash of where it comes from; whether a short read proves nothing.
     pub(super) fn accept(&self) -> io::Result<(OwnedFd, u64, bool)> {
         match &self.0 {

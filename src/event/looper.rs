@@ -28,9 +28,8 @@ use std::time::Duration;
 
 use super::Options;
 use super::connection::Connection;
-use super::handle::Place;
-use super::remote::{Adoption, Command, Remote, lock};
-use super::slot::{Key, Slot, flag};
+use super::remote::Remote;
+use super::slot::flag;
 use super::state::{Part, State};
 use crate::poll;
 use crate::sched::{Spawn, Workers};
@@ -71,7 +70,7 @@ pub(super) struct Loop {
     /// The runtime ends.
     stopping: Cell<bool>,
     /// Some event loops are gone.
-    leaving: Cell<bool>,
+    pub(super) leaving: Cell<bool>,
 }
 
 impl Loop {
@@ -171,6 +170,9 @@ impl Loop {
             self.state.borrow_mut().note_events();
             return false;
         }
+        if self.state.borrow().looks() {
+            self.look_around();
+        }
         let begun = {
             let mut state = self.state.borrow_mut();
             // The rest of another driver's phase comes first.
@@ -249,9 +251,7 @@ impl Loop {
             self.leaving.set(leaving);
             done
         };
-        for remote in done {
-            drop(remote.take());
-        }
+        drop(done);
     }
 
     /// Has the driver look again.
@@ -325,136 +325,6 @@ impl Loop {
         self.stopping.get()
     }
 
-    // Commands.
-
-    fn obey(&self) {
-        let count = {
-            let state = self.state.borrow();
-            if !state.remotes.iter().any(|remote| remote.has_commands()) {
-                return;
-            }
-            state.remotes.len()
-        };
-        for index in (0..count).rev() {
-            let remote = self.state.borrow().remotes.get(index).cloned();
-            let Some(remote) = remote else {
-                continue;
-            };
-            for command in remote.take() {
-                self.obey_one(&remote, command);
-            }
-        }
-    }
-
-    fn obey_one(&self, remote: &Arc<Remote>, command: Command) {
-        match command {
-            Command::Adopt(adoption) => self.adopt(remote, adoption),
-            Command::Watch {
-                session,
-                shared,
-                counted,
-            } => {
-                let mut state = self.state.borrow_mut();
-                let key = state.operate(session, Arc::clone(&shared), counted);
-                *lock(&shared.place) = Place {
-                    remote: Arc::clone(remote),
-                    key,
-                };
-                state.look(&shared, key);
-                state.queue(key);
-            }
-            Command::Look(shared) => {
-                let place = lock(&shared.place).clone();
-                if Arc::ptr_eq(&place.remote, remote) {
-                    self.state.borrow_mut().look(&shared, place.key);
-                } else {
-                    // It has moved meanwhile.
-                    place.remote.send(Command::Look(shared));
-                }
-            }
-            Command::Drain => self.each_of(remote, |state, key| {
-                if let Some(slot) = state.slot(key) {
-                    // What has come is received before it counts as idle.
-                    slot.set(flag::LEAVING | flag::READABLE);
-                    state.queue(key);
-                }
-            }),
-            Command::CutOff => self.each_of(remote, |state, key| {
-                if let Some(slot) = state.slot(key) {
-                    slot.set(flag::CLOSING | flag::BROKEN | flag::LEAVING);
-                    let extra = slot.extra();
-                    if let Some(reader) = extra.reader.take() {
-                        reader.wake(Outcome::Woken);
-                    }
-                    if let Some(writer) = extra.writer.take() {
-                        writer.wake(Outcome::Woken);
-                    }
-                    state.drop_output(key);
-                    state.queue(key);
-                }
-            }),
-            Command::Share(most, to) => self.share(remote, most, &to),
-            Command::Leave => {
-                // Handles of connections that are left are still listened to.
-                remote.has_left.store(true, Ordering::Relaxed);
-                self.leaving.set(true);
-            }
-        }
-    }
-
-    fn each_of(&self, remote: &Arc<Remote>, what: impl Fn(&mut State, Key)) {
-        let mut state = self.state.borrow_mut();
-        for key in state.keys() {
-            let is_of = |slot: &mut Slot| {
-                let counted = slot.counted.as_ref();
-                counted.is_some_and(|counted| Arc::ptr_eq(counted.remote(), remote))
-            };
-            if state.slot(key).is_some_and(is_of) {
-                what(&mut state, key);
-            }
-        }
-    }
-
-    fn adopt(&self, remote: &Arc<Remote>, adoption: Adoption) {
-        let shared = adoption.shared.clone();
-        let adopted = self.state.borrow_mut().adopt(adoption);
-        match adopted {
-            Ok(key) => {
-                if let Some(shared) = shared {
-                    *lock(&shared.place) = Place {
-                        remote: Arc::clone(remote),
-                        key,
-                    };
-                    self.state.borrow_mut().look(&shared, key);
-                }
-                self.state.borrow_mut().queue(key);
-            }
-            Err((_, adoption)) => {
-                // It cannot be watched. Its handler has not been called.
-                if let Some(shared) = &adoption.shared {
-                    shared.end();
-                }
-                drop(adoption);
-            }
-        }
-    }
-
-    /// Gives idle connections to another worker.
-    fn share(&self, remote: &Arc<Remote>, most: usize, to: &Arc<Remote>) {
-        let keys = self.state.borrow().keys();
-        let mut left = most;
-        for key in keys {
-            if left == 0 {
-                break;
-            }
-            let Some(adoption) = self.state.borrow_mut().give_away(key, remote, to) else {
-                continue;
-            };
-            to.send(Command::Adopt(adoption));
-            left -= 1;
-        }
-    }
-
     // The end.
 
     /// There is nothing to drive any more, or the runtime ends.
@@ -467,6 +337,8 @@ impl Loop {
         let mut connection = Connection::new(Rc::clone(self), NOT_A_DRIVER);
         if !is_over {
             self.stopping.set(true);
+            // Those that were on their way end like the others: their handles are told.
+            self.obey();
             let keys = self.state.borrow().keys();
             for key in keys {
                 if let Some(slot) = self.state.borrow_mut().slot(key) {
@@ -474,15 +346,8 @@ impl Loop {
                 }
                 self.handle(Part { key, len: 0 }, &mut connection);
             }
-            let commands: Vec<_> = {
-                let state = self.state.borrow();
-                state
-                    .remotes
-                    .iter()
-                    .flat_map(|remote| remote.take())
-                    .collect()
-            };
-            drop(commands);
+            let remotes = self.state.borrow().remotes.clone();
+            remotes.iter().for_each(|remote| remote.close());
         }
         let trash = self.state.borrow_mut().trash.take();
         drop(trash);

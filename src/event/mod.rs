@@ -57,6 +57,8 @@
 //!   read as it is handled; what it does not take stops the reading of its requests.
 //! - **Closing sends first.** What was written is sent, within
 //!   [a time](Options::close_timeout); what was received when the peer closes is handled.
+//!   A connection that this end closes while its peer goes on sending is not reset, which
+//!   would destroy the reply: for [a while](Options::linger) what comes is thrown away.
 //! - **Timeouts** are those of [`Options`], or of [a
 //!   connection](Connection::set_timeouts). They cost no system call, and no timer for
 //!   each thing that happens.
@@ -76,6 +78,23 @@
 //! is what the [context](Handler::Context) is for. A handler that computes for long holds
 //! up its worker: use [`blocking`](crate::blocking), which parks.
 //!
+//! # TLS
+//!
+//! A crate that keeps the state of TLS and leaves reading and writing to its caller, as
+//! rustls does, works in a handler. The context has the session, and what was decrypted
+//! and not handled. A request is three steps, none of which waits:
+//!
+//! 1. `session.read_tls(&mut connection.received())`, and `session.process_new_packets()`,
+//!    until reading fails with `WouldBlock`, or is at the end. What they decrypt goes to a
+//!    [`LinkBuffer`](crate::buf::LinkBuffer), by its `read_from(&mut session.reader(), ..)`.
+//! 2. What is complete there is handled; replies go to `session.writer()`.
+//! 3. `session.write_tls(&mut connection.writer())`, while `session.wants_write()`.
+//!
+//! Then the handler returns [`Next::Again`], for all that was received is consumed. Its
+//! [`disconnect`](Handler::disconnect) sends the `close_notify`. A whole server is in
+//! `conformance/tests/tls_events.rs`. Where a task suits better, after the handshake or
+//! before, there is [`Connection::detach`], and its stream is what rustls takes as it is.
+//!
 //! # For readers of CloudWeGo's netpoll
 //!
 //! | there | here |
@@ -86,7 +105,8 @@
 //! | `Connection`, by its handler | [`Connection`] |
 //! | `Connection`, by anybody else | [`ConnectionHandle`] |
 //! | `SetOnRequest` | [`EventLoop::adopt`] |
-//! | `Dialer` | [`EventLoop::connect`] |
+//! | `Dialer` | [`EventLoop::connect`], [`EventLoop::dial`] |
+//! | `Detach` | [`ConnectionHandle::detach`], [`Connection::detach`] |
 //! | `SetNumLoops`, `SetLoadBalance`, `PollerNum` | [`EventLoop::set_workers`], [`EventLoop::set_balance`] |
 //! | `FDOperator` | [`Operator`] |
 //! | `BufferSize` | no buffer is set aside: [`Options::phase`] |
@@ -96,13 +116,18 @@
 // | file | idea |
 // |---|---|
 // | `handler`, `session` | what a user provides; the same, whatever types it has |
-// | `event_loop`, `placement`, `options` | the server, and which worker gets what |
-// | `connection`, `handle` | what a handler has of a connection, and what others have |
-// | `slot` | what a loop keeps of a connection |
-// | `state` | receiving, sending and timers: calls nobody |
+// | `event_loop`, `listener`, `client`, `stream` | the server, and where its connections come from |
+// | `options` | how they are treated |
+// | `placement`, `even` | which worker gets which, and when they move |
+// | `connection`, `received`, `handle` | what a handler has of a connection, and what others have |
+// | `fill` | receiving for a handler that waits |
+// | `slot`, `stash` | what a loop keeps of a connection |
+// | `state/` | connections come and go, receiving, sending, timers: calls nobody |
 // | `looper` | the loop of a worker: who drives it |
+// | `obey` | what it is told |
 // | `request` | running the handlers of one connection |
-// | `remote` | what other threads reach of a loop |
+// | `remote`, `mailbox` | what other threads reach of a loop |
+// | `tally` | what is counted on all workers |
 // | `framed`, `operator` | built from these |
 //
 // Why it is sound to run users' code in the middle of all this: a loop's state is in one
@@ -113,24 +138,34 @@
 
 #![forbid(unsafe_code)]
 
+mod atomic;
+mod client;
 mod connection;
+mod even;
 mod event_loop;
+mod fill;
 mod framed;
 mod handle;
 mod handler;
 mod listener;
 mod looper;
+mod mailbox;
+mod obey;
 mod operator;
 mod options;
 mod placement;
+mod received;
 mod remote;
 mod request;
 mod session;
 mod slot;
+mod stash;
 mod state;
+mod stream;
+mod tally;
 
 pub use connection::Connection;
-pub use event_loop::{EventLoop, Metrics, Shutdown, Stream};
+pub use event_loop::{EventLoop, Metrics, Shutdown};
 pub use framed::{FrameHandler, Framed};
 pub use handle::ConnectionHandle;
 pub use handler::{Handler, Next};
@@ -138,3 +173,5 @@ pub use listener::Listener;
 pub use operator::{Operate, Operator};
 pub use options::Options;
 pub use placement::Balance;
+pub use received::Received;
+pub use stream::Stream;

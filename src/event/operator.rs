@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use super::handle::{ConnectionHandle, Shared};
 use super::looper::Loop;
-use super::remote::{Command, Counted, Remote};
+use super::remote::{Command, Remote};
 use super::session::Session;
 use super::slot::Key;
+use super::tally::Counted;
 use super::{Connection, Next, Options};
 use crate::poll;
 use crate::sched::Workers;
@@ -18,8 +19,8 @@ use crate::sys::epoll::Flags;
 /// What is called for the events of a descriptor; see [`Operator`].
 ///
 /// They come from an edge-triggered epoll: do what there is to do until it fails with
-/// `WouldBlock`, or there may be no further call. They may park, as tasks may; meanwhile
-/// nothing else is called for this descriptor.
+/// `WouldBlock`, or there may be no further call. They may park, as tasks may, though
+/// not on this descriptor, whose events come here; meanwhile nothing else is called for it.
 ///
 /// An error ends the operator, and is handed to [`on_hup`](Self::on_hup). A panic ends it, too.
 pub trait Operate<F>: Send + 'static {
@@ -95,6 +96,8 @@ pub trait Operate<F>: Send + 'static {
 /// # std::io::Result::Ok(())
 /// ```
 #[doc(alias = "FDOperator")]
+#[doc(alias = "FD")]
+#[doc(alias = "Free")]
 pub struct Operator {
     handle: ConnectionHandle,
     remote: Arc<Remote>,

@@ -23,6 +23,8 @@ pub struct Options {
     pub(super) write_timeout: Option<Duration>,
     pub(super) idle_timeout: Option<Duration>,
     pub(super) close_timeout: Duration,
+    pub(super) linger_time: Duration,
+    pub(super) linger_bytes: usize,
     pub(super) input_mark: usize,
     pub(super) frame_limit: usize,
     pub(super) high_mark: usize,
@@ -40,6 +42,8 @@ impl Default for Options {
             write_timeout: None,
             idle_timeout: None,
             close_timeout: Duration::from_secs(5),
+            linger_time: Duration::from_secs(2),
+            linger_bytes: 4 << 20,
             input_mark: 64 << 10,
             frame_limit: 16 << 20,
             high_mark: 256 << 10,
@@ -64,6 +68,7 @@ impl Options {
     /// for that reads more. Then the connection is closed with `TimedOut`. No limit
     /// unless this is called.
     #[doc(alias = "WithReadTimeout")]
+    #[doc(alias = "ErrReadTimeout")]
     #[doc(alias = "SetReadTimeout")]
     #[must_use]
     pub fn read_timeout(mut self, timeout: Duration) -> Self {
@@ -74,6 +79,7 @@ impl Options {
     /// How long a peer may take none of what waits to be sent to it. Then the connection
     /// is closed with `TimedOut`. No limit unless this is called.
     #[doc(alias = "WithWriteTimeout")]
+    #[doc(alias = "ErrWriteTimeout")]
     #[doc(alias = "SetWriteTimeout")]
     #[must_use]
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
@@ -99,6 +105,22 @@ impl Options {
     #[must_use]
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
+        self
+    }
+
+    /// How long, and for how many bytes, a connection that this end has closed goes on
+    /// receiving, after all was sent, and throws away what comes, until its peer closes,
+    /// too: 2 seconds, and 4 MiB. Without, input that nobody reads makes the kernel send a
+    /// reset, which destroys what of the reply is still on its way. Zero of either closes
+    /// at once.
+    ///
+    /// It concerns connections that are closed by their handler, by an error, or by a
+    /// handle, and others of which there is unread input, or a reply that the peer has not
+    /// acknowledged. Their handlers have been told of the end before.
+    #[doc(alias = "lingering_close")]
+    #[must_use]
+    pub fn linger(mut self, time: Duration, bytes: usize) -> Self {
+        (self.linger_time, self.linger_bytes) = (time, bytes);
         self
     }
 
@@ -140,6 +162,9 @@ impl Options {
     /// # Panics
     ///
     /// If `most` is zero.
+    #[doc(alias = "Runner")]
+    #[doc(alias = "DisableGopool")]
+    #[doc(alias = "gopool")]
     #[must_use]
     pub fn most_parked(mut self, most: usize) -> Self {
         assert!(most > 0, "a handler that parks counts");
@@ -150,6 +175,7 @@ impl Options {
     /// What one phase of a worker is made of, see the [module](super): so many bytes of
     /// input, 64 KiB, and replies are sent after so long, 500 microseconds, at the next
     /// handler's end.
+    #[doc(alias = "BufferSize")]
     #[must_use]
     pub fn phase(mut self, bytes: usize, time: Duration) -> Self {
         (self.phase_bytes, self.phase_time) = (bytes.max(1), time);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::remote::{Command, Remote};
+use crate::task::Time;
 
 /// Which worker gets a new connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,6 +99,11 @@ pub(super) fn even_out(remotes: &[Arc<Remote>]) {
     let (Some(most), Some(fewest)) = (most, fewest) else {
         return;
     };
+    let now = Time::now();
+    if fewest.busyness.lately(now) > most.busyness.lately(now) {
+        // It has enough to do with those it has.
+        return;
+    }
     let difference = load(most).saturating_sub(load(fewest));
     if difference >= UNEVEN {
         most.send(Command::Share(difference / 2, Arc::clone(fewest)));

@@ -1,14 +1,18 @@
 //! What other threads reach of a loop.
 
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Options;
+use super::even::Busyness;
 use super::handle::Shared;
+use super::mailbox::Mailbox;
 use super::session::Session;
-use super::slot::Stash;
-use crate::task::{Outcome, Reason, Time, Wait, WaitList, Waker};
+use super::slot::Extra;
+use super::tally::{Counted, Tally};
+use crate::fd::Closed;
+use crate::task::Waker;
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -36,13 +40,29 @@ pub(super) enum Command {
     Leave,
 }
 
+impl Command {
+    /// There is no loop any more that could obey.
+    fn refuse(self) {
+        match self {
+            Self::Adopt(adoption) => {
+                if let Some(shared) = adoption.extra.as_ref().and_then(|it| it.shared.as_ref()) {
+                    let _ = shared.finish(Err(Closed::error()));
+                }
+            }
+            Self::Watch { shared, .. } | Self::Look(shared) => {
+                let _ = shared.finish(Err(Closed::error()));
+            }
+            Self::Drain | Self::CutOff | Self::Share(..) | Self::Leave => {}
+        }
+    }
+}
+
 /// A connection on its way to a loop.
 pub(super) struct Adoption {
     pub(super) fd: OwnedFd,
     pub(super) session: Box<dyn Session>,
-    /// What was received before.
-    pub(super) stash: Stash,
-    pub(super) shared: Option<Arc<Shared>>,
+    /// What was received before, and what else it has already.
+    pub(super) extra: Option<Box<Extra>>,
     /// It was prepared elsewhere.
     pub(super) started: bool,
     /// A short read proves nothing.
@@ -50,20 +70,28 @@ pub(super) struct Adoption {
     pub(super) counted: Counted,
 }
 
+/// How far the end of an event loop has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    NotYet,
+    /// Connections end when what was received is answered.
+    Drains,
+    /// Those that are left have been ended.
+    CutOff,
+}
+
 /// One event loop's part of one worker, for the others.
 pub(super) struct Remote {
     pub(super) options: Arc<Options>,
     pub(super) tally: Arc<Tally>,
-    commands: Mutex<Vec<Command>>,
-    /// Whether there are commands. A driver that is about to wait stores its waker, and
-    /// then looks here; who sends sets this, and then looks for the waker. Both are
-    /// sequentially consistent, so one of them sees the other.
-    pending: AtomicBool,
-    waker: AtomicU64,
+    commands: Mailbox<Command>,
     /// There will be no more connections.
     pub(super) has_left: AtomicBool,
+    /// How far the end has come. Only the loop uses it.
+    ending: AtomicU8,
     /// How many connections are here, or on their way.
     pub(super) connections: AtomicUsize,
+    pub(super) busyness: Busyness,
 }
 
 impl Remote {
@@ -71,112 +99,61 @@ impl Remote {
         Arc::new(Self {
             options: Arc::clone(options),
             tally: Arc::clone(tally),
-            commands: Mutex::default(),
-            pending: AtomicBool::new(false),
-            waker: AtomicU64::new(0),
+            commands: Mailbox::new(),
+            ending: AtomicU8::new(0),
             has_left: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
+            busyness: Busyness::default(),
         })
     }
 
     pub(super) fn send(&self, command: Command) {
-        lock(&self.commands).push(command);
-        self.pending.store(true, Ordering::SeqCst);
-        if self.waker.load(Ordering::SeqCst) != 0
-            && let Some(waker) = Waker::from_bits(self.waker.swap(0, Ordering::SeqCst))
-        {
-            waker.wake(Outcome::Woken);
+        if let Err(command) = self.try_send(command) {
+            command.refuse();
         }
+    }
+
+    /// Gives the command back if there is no loop any more that could obey.
+    pub(super) fn try_send(&self, command: Command) -> Result<(), Command> {
+        self.commands.send(command)
     }
 
     /// A driver is about to wait. Returns whether it need not.
     pub(super) fn listen(&self, waker: Waker) -> bool {
-        self.waker.store(waker.to_bits(), Ordering::SeqCst);
-        self.pending.load(Ordering::SeqCst)
+        self.commands.listen(waker)
     }
 
-    /// Whether nobody needs to listen any more.
+    /// Whether nobody needs to listen any more. Then nothing is taken any more, either.
     pub(super) fn is_done(&self) -> bool {
-        self.has_left.load(Ordering::Relaxed) && self.connections.load(Ordering::Relaxed) == 0
+        // A connection counts before it is sent here.
+        let is_unused = || self.connections.load(Ordering::Relaxed) == 0;
+        self.has_left.load(Ordering::Relaxed) && self.commands.close_if_unused(is_unused)
     }
 
     #[inline]
     pub(super) fn has_commands(&self) -> bool {
-        self.pending.load(Ordering::Relaxed)
+        self.commands.is_pending()
     }
 
     pub(super) fn take(&self) -> Vec<Command> {
-        if !self.has_commands() {
-            return Vec::new();
-        }
-        let mut commands = lock(&self.commands);
-        self.pending.store(false, Ordering::SeqCst);
-        std::mem::take(&mut commands)
-    }
-}
-
-/// How many connections an event loop has, on all workers.
-#[derive(Default)]
-pub(super) struct Tally {
-    live: AtomicUsize,
-    pub(super) accepted: AtomicU64,
-    pub(super) stalled: AtomicU64,
-    pub(super) moved: AtomicU64,
-    waiters: Mutex<WaitList>,
-}
-
-impl Tally {
-    pub(super) fn live(&self) -> usize {
-        self.live.load(Ordering::Acquire)
+        self.commands.take()
     }
 
-    /// Waits until there is none. Returns whether there is none.
-    pub(super) fn wait_for_none(&self, deadline: Time) -> bool {
-        loop {
-            let wait = {
-                let mut waiters = lock(&self.waiters);
-                if self.live() == 0 {
-                    return true;
-                }
-                if deadline.is_past() {
-                    return false;
-                }
-                let wait = Wait::begin(Reason::Condition);
-                waiters.push(wait.waker());
-                wait
-            };
-            let waker = wait.waker();
-            wait.park(deadline);
-            lock(&self.waiters).remove(waker);
-        }
+    /// The loop ends: what is sent from now on is refused, as is what was not obeyed.
+    pub(super) fn close(&self) {
+        self.commands.close().into_iter().for_each(Command::refuse);
     }
-}
 
-/// A connection that counts, in its event loop and on its worker, as long as this is there.
-pub(super) struct Counted {
-    remote: Arc<Remote>,
-}
-
-impl Counted {
-    pub(super) fn new(remote: &Arc<Remote>) -> Self {
-        remote.connections.fetch_add(1, Ordering::Relaxed);
-        remote.tally.live.fetch_add(1, Ordering::Relaxed);
-        Self {
-            remote: Arc::clone(remote),
+    pub(super) fn ending(&self) -> Ending {
+        match self.ending.load(Ordering::Relaxed) {
+            0 => Ending::NotYet,
+            1 => Ending::Drains,
+            _ => Ending::CutOff,
         }
     }
 
-    pub(super) fn remote(&self) -> &Arc<Remote> {
-        &self.remote
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.remote.connections.fetch_sub(1, Ordering::Relaxed);
-        let tally = &self.remote.tally;
-        if tally.live.fetch_sub(1, Ordering::AcqRel) == 1 {
-            lock(&tally.waiters).wake_all(Outcome::Woken);
-        }
+    /// Connections that were on their way meanwhile come to the same.
+    pub(super) fn set_ending(&self, ending: Ending) {
+        self.ending.store(ending as u8, Ordering::Relaxed);
     }
 }

@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::looper::Loop;
 use super::session::Session;
 use super::slot::{Callback, Key, flag};
-use super::state::{KEPT, Part};
+use super::state::{KEPT, Part, State};
 use crate::sched;
 use crate::sys::epoll::Flags;
 use crate::task::Time;
@@ -23,7 +23,7 @@ enum Call {
     Start,
     Request,
     Operate(Flags),
-    End(Vec<Callback>),
+    End,
 }
 
 /// How a call ended.
@@ -52,7 +52,7 @@ impl Loop {
         connection: &mut Connection,
     ) {
         let is_driver = self.driver() == connection.driver();
-        let is_end = matches!(call, Call::End(_));
+        let is_end = matches!(call, Call::End);
         let verdict = match call {
             Call::Request => self.request(&mut *session, connection),
             Call::Start => match guarded(|| session.start(connection)) {
@@ -64,12 +64,13 @@ impl Loop {
                 Ok(()) => Verdict::Goes(0),
                 Err(error) => Verdict::Closes(error),
             },
-            Call::End(callbacks) => {
+            Call::End => {
                 let _ = guarded(|| {
                     session.disconnect(connection);
                     Ok(())
                 });
-                for callback in callbacks.into_iter().rev() {
+                // Also those that it has added.
+                while let Some(callback) = self.last_callback(key) {
                     let _ = guarded(|| {
                         callback();
                         Ok(())
@@ -79,6 +80,15 @@ impl Loop {
             }
         };
         let has_parked = is_driver && self.driver() != connection.driver();
+        if has_parked {
+            // Something happened until now, also if the driver has waited meanwhile.
+            let mut state = self.state.borrow_mut();
+            let now = Time::now();
+            state.now = now;
+            if let Some(slot) = state.slot(key) {
+                slot.active_at = now;
+            }
+        }
         if is_end {
             // Its context is gone; what is left of it are references.
             drop(session);
@@ -108,29 +118,9 @@ impl Loop {
             skip(&mut state.arena, len);
             return None;
         }
-        let is_stopping = self.is_stopping();
         let slot = state.slot(key)?;
         if slot.has(flag::CLOSING | flag::ENDED | flag::BUSY) {
-            let is_busy = slot.has(flag::BUSY);
-            if is_busy && !slot.has(flag::CLOSING) {
-                // It came while the handler was parked.
-                slot.set(flag::AGAIN);
-                let mut stash = std::mem::take(&mut slot.extra().stash);
-                stash.add(&mut state.arena, len);
-                let slot = state.slot(key)?;
-                slot.extra().stash = stash;
-                return None;
-            }
-            skip(&mut state.arena, len);
-            if is_busy {
-                return None;
-            }
-            let slot = state.slot(key)?;
-            if slot.has(flag::ENDED) {
-                self.may_free(state, key, is_stopping);
-                return None;
-            }
-            return self.begin_end(state, key, connection);
+            return self.begin_otherwise(state, part, connection);
         }
         connection.enter(key);
         if slot.has(flag::OPERATOR) {
@@ -143,30 +133,30 @@ impl Loop {
         }
         if !slot.has(flag::STARTED) {
             slot.set(flag::STARTED | flag::BUSY | flag::AGAIN);
-            if len > 0 {
-                let mut stash = std::mem::take(&mut slot.extra().stash);
-                stash.add(&mut state.arena, len);
-                state.slot(key)?.extra().stash = stash;
-            }
+            state.keep(key, len);
             return Some((Call::Start, state.slot(key)?.session.take()?));
         }
         let (need, flags) = (slot.need as usize, slot.flags);
         let stashed = slot.stashed();
         let there = stashed + len;
         let is_finished = flags & flag::FINISHED != 0;
+        let is_leaving = flags & flag::LEAVING != 0;
+        let is_paused = flags & flag::PAUSED != 0;
         if there == 0 {
-            if is_finished || (flags & flag::LEAVING != 0 && flags & flag::READABLE == 0) {
+            if is_finished || (is_leaving && (is_paused || flags & flag::READABLE == 0)) {
                 return self.begin_end(state, key, connection);
             }
             return None;
         }
         if !is_finished && (flags & flag::OVER != 0 || there < need) {
+            if is_leaving && is_paused && flags & flag::OVER == 0 {
+                // Nobody reads the rest of it.
+                skip(&mut state.arena, len);
+                return self.begin_end(state, key, connection);
+            }
             if len > 0 {
-                let mut stash = std::mem::take(&mut slot.extra().stash);
-                stash.add(&mut state.arena, len);
-                let slot = state.slot(key)?;
-                let extra = slot.extra();
-                extra.stash = stash;
+                state.keep(key, len);
+                let extra = state.slot(key)?.extra();
                 extra.begun_at.get_or_insert(now);
                 state.arm(key);
                 if state.slot(key)?.has(flag::READABLE) {
@@ -187,11 +177,45 @@ impl Loop {
         Some((Call::Request, session))
     }
 
+    /// Begins with a connection whose handler runs, or will not run again.
+    #[cold]
+    fn begin_otherwise(
+        &self,
+        state: &mut State,
+        part: Part,
+        connection: &mut Connection,
+    ) -> Option<(Call, Box<dyn Session>)> {
+        let Part { key, len } = part;
+        let slot = state.slot(key)?;
+        let flags = slot.flags;
+        if flags & flag::CLOSING == 0 {
+            // It came while the handler was parked.
+            slot.set(flag::AGAIN);
+            state.keep(key, len);
+            return None;
+        }
+        if flags & flag::DETACHING != 0 && flags & flag::ENDED == 0 {
+            // Who gets the socket gets this.
+            state.keep(key, len);
+        } else {
+            skip(&mut state.arena, len);
+        }
+        if flags & flag::BUSY != 0 {
+            return None;
+        }
+        if flags & flag::ENDED != 0 {
+            state.throw_away(key, len);
+            self.may_close(state, key);
+            return None;
+        }
+        self.begin_end(state, key, connection)
+    }
+
     /// The handler's last call.
     #[cold]
     fn begin_end(
         &self,
-        state: &mut super::state::State,
+        state: &mut State,
         key: Key,
         connection: &mut Connection,
     ) -> Option<(Call, Box<dyn Session>)> {
@@ -199,15 +223,20 @@ impl Loop {
         let slot = state.slot(key)?;
         let session = slot.session.take()?;
         slot.set(flag::CLOSING | flag::BUSY);
-        let mut callbacks = Vec::new();
         if let Some(extra) = &mut slot.extra {
-            callbacks = std::mem::take(&mut extra.callbacks);
             connection.error = extra.error.take();
             if let Some(shared) = &extra.shared {
                 shared.end();
             }
         }
-        Some((Call::End(callbacks), session))
+        Some((Call::End, session))
+    }
+
+    /// What is to be called when a connection has ended, the last one first.
+    fn last_callback(&self, key: Key) -> Option<Callback> {
+        let mut state = self.state.borrow_mut();
+        let extra = state.slot(key)?.extra.as_mut()?;
+        extra.callbacks.pop()
     }
 
     /// Runs the handler as long as it consumes something.
@@ -295,7 +324,7 @@ impl Loop {
             }
             Verdict::Again => slot.set(flag::AGAIN),
             Verdict::Closes(error) => {
-                slot.set(flag::CLOSING);
+                slot.set(flag::CLOSING | flag::ABRUPT);
                 if let Some(error) = error
                     && let Some(later) = slot.add_error(error)
                 {
@@ -304,30 +333,19 @@ impl Loop {
             }
         }
         if let Some(need) = limit {
-            slot.set(flag::CLOSING);
+            slot.set(flag::CLOSING | flag::ABRUPT);
             slot.extra().error.get_or_insert_with(|| too_long(need));
         }
         let is_closing = slot.has(flag::CLOSING);
-        if left > 0 && !is_closing {
-            // What came while it was parked is behind this.
-            let later = slot.extra.as_mut().map(|extra| &mut extra.stash);
-            if let Some(later) = later.filter(|later| later.len() > 0) {
-                later.move_to(&mut connection.input);
-            }
-            let all = connection.input.len();
-            let extra = slot.extra();
-            extra.stash.add(&mut connection.input, all);
-            extra.begun_at = Some(now);
+        if left > 0 && (!is_closing || slot.has(flag::DETACHING)) {
+            slot.put_back(&mut connection.input);
+            slot.extra().begun_at = Some(now);
             state.arm(key);
         } else if let Some(extra) = &mut slot.extra {
             extra.begun_at = None;
             slot.slim();
         }
-        if connection.input.is_empty() {
-            connection.input.recycle(KEPT);
-        } else {
-            state.trash.add(std::mem::take(&mut connection.input));
-        }
+        empty(&mut connection.input, state);
         if let Some(error) = surplus {
             state.trash.add_error(error);
         }
@@ -349,7 +367,6 @@ impl Loop {
     #[cold]
     fn finish_end(&self, key: Key, connection: &mut Connection) {
         let error = connection.error.take();
-        connection.input.recycle(KEPT);
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         state.put(key, &mut connection.output);
@@ -362,24 +379,29 @@ impl Loop {
             let counted = slot.counted.as_ref().expect("it counts while it is there");
             let options = Arc::clone(&counted.remote().options);
             slot.extra().close_at = Some(now.after(options.close_timeout));
-            slot.extra().stash = Default::default();
+            if slot.has(flag::DETACHING) {
+                slot.put_back(&mut connection.input);
+            } else {
+                slot.extra().stash = Default::default();
+            }
             state.arm(key);
-            self.may_free(state, key, self.is_stopping());
+            self.may_close(state, key);
         }
+        empty(&mut connection.input, state);
         drop(error);
     }
 
-    /// Frees a connection's place, if all has been sent, or never will be.
-    fn may_free(&self, state: &mut super::state::State, key: Key, at_once: bool) {
+    /// Closes a connection, if all has been sent, or never will be.
+    fn may_close(&self, state: &mut State, key: Key) {
         let now = state.now;
         let Some(slot) = state.slot(key) else {
             return;
         };
         let close_at = slot.extra.as_ref().and_then(|extra| extra.close_at);
         let is_late = close_at.is_some_and(|at| at <= now);
-        let is_done = at_once || is_late || slot.unsent() == 0 || slot.has(flag::BROKEN);
-        if is_done && let Some(slot) = state.free(key) {
-            state.trash.add_slot(slot);
+        let at_once = self.is_stopping() || is_late || slot.has(flag::BROKEN);
+        if at_once || (slot.unsent() == 0 && !state.lingers(key)) {
+            state.close(key);
         }
     }
 }
@@ -387,6 +409,16 @@ impl Loop {
 fn skip(arena: &mut crate::buf::LinkBuffer, len: usize) {
     let there = arena.try_skip(len);
     debug_assert!(there.is_some());
+}
+
+/// Makes the working set's input ready for the next connection.
+#[inline]
+fn empty(input: &mut crate::buf::LinkBuffer, state: &mut State) {
+    if input.is_empty() {
+        input.recycle(KEPT);
+    } else {
+        state.trash.add(std::mem::take(input));
+    }
 }
 
 fn too_long(need: usize) -> io::Error {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::handle::Shared;
-use super::remote::Counted;
 use super::session::Session;
+use super::stash::Stash;
+use super::tally::Counted;
 use crate::buf::LinkBuffer;
-use crate::task::{Time, Waker};
+use crate::task::{Outcome, Time, Waker};
 
 /// Names a connection of a loop, also when its place belongs to another one.
 ///
@@ -71,6 +72,12 @@ pub(super) mod flag {
     /// It is no connection, but somebody's descriptor. What has happened to it is where
     /// connections have what they need.
     pub(crate) const OPERATOR: u32 = 1 << 15;
+    /// This end closes it while the peer may be sending.
+    pub(crate) const ABRUPT: u32 = 1 << 16;
+    /// All was sent, and what still comes is thrown away.
+    pub(crate) const LINGERING: u32 = 1 << 17;
+    /// Its descriptor is given to somebody instead of closed.
+    pub(crate) const DETACHING: u32 = 1 << 18;
     /// With any of these, nothing is received.
     pub(crate) const NOT_NOW: u32 = BUSY | FINISHED | CLOSING | PAUSED | OVER | ENDED | OPERATOR;
 }
@@ -147,6 +154,28 @@ impl Slot {
         self.extra.as_ref().map_or(0, |extra| extra.unsent())
     }
 
+    /// Has a handler look again that waits to read or to write.
+    pub(super) fn wake_handler(&mut self) {
+        if let Some(extra) = &mut self.extra {
+            for waker in [extra.reader.take(), extra.writer.take()]
+                .into_iter()
+                .flatten()
+            {
+                waker.wake(Outcome::Woken);
+            }
+        }
+    }
+
+    /// Puts what a handler left in front of what has come meanwhile.
+    pub(super) fn put_back(&mut self, input: &mut LinkBuffer) {
+        let extra = self.extra();
+        if extra.stash.len() > 0 {
+            extra.stash.move_to(input);
+        }
+        let all = input.len();
+        extra.stash.add(input, all);
+    }
+
     /// Notes why it ends. Gives back what came after the first.
     pub(super) fn add_error(&mut self, error: io::Error) -> Option<io::Error> {
         let first = &mut self.extra().error;
@@ -183,6 +212,8 @@ pub(super) struct Extra {
     pub(super) callbacks: Vec<Callback>,
     /// When the rest is given up.
     pub(super) close_at: Option<Time>,
+    /// How much is received, and thrown away, before that.
+    pub(super) still_taken: usize,
     /// Those of this connection, if it has others than its event loop.
     pub(super) timeouts: Option<Box<Timeouts>>,
 }
@@ -198,13 +229,24 @@ pub(super) struct Timeouts {
 }
 
 impl Extra {
+    /// What a connection has from the beginning that somebody else had. It is copied: what
+    /// is kept here must have no destructor of a user's.
+    pub(super) fn of_adopted(shared: Arc<Shared>, mut received: LinkBuffer) -> Box<Self> {
+        let mut extra = Box::<Self>::default();
+        extra.shared = Some(shared);
+        received.flush();
+        let all = received.len();
+        extra.stash.add(&mut received, all);
+        extra
+    }
+
     pub(super) fn unsent(&self) -> usize {
         self.output.as_ref().map_or(0, |output| output.len())
     }
 
-    /// Whether nothing is here that belongs to this worker.
+    /// Whether nothing is here that somebody waits for on this worker.
     pub(super) fn may_move(&self) -> bool {
-        self.callbacks.is_empty() && self.timeouts.is_none() && self.error.is_none()
+        self.reader.is_none() && self.writer.is_none() && self.error.is_none()
     }
 
     fn is_empty(&self) -> bool {
@@ -217,71 +259,5 @@ impl Extra {
             && self.callbacks.is_empty()
             && self.close_at.is_none()
             && self.timeouts.is_none()
-    }
-}
-
-/// What was received and not consumed. A few bytes, which many connections may have at
-/// once, take no more than they are.
-#[derive(Default)]
-pub(super) enum Stash {
-    #[default]
-    Nothing,
-    Few(Box<[u8]>),
-    Many(Box<LinkBuffer>),
-}
-
-/// So many are few.
-const FEW: usize = 512;
-
-impl Stash {
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Nothing => 0,
-            Self::Few(bytes) => bytes.len(),
-            Self::Many(buffer) => buffer.len(),
-        }
-    }
-
-    /// Adds the next `n` bytes of a buffer, as a copy.
-    pub(super) fn add(&mut self, from: &mut LinkBuffer, n: usize) {
-        if n == 0 {
-            return;
-        }
-        let before = self.len();
-        if before + n <= FEW {
-            let mut bytes = Vec::with_capacity(before + n);
-            if let Self::Few(old) = self {
-                bytes.extend_from_slice(old);
-            }
-            bytes.extend_from_slice(from.try_next(n).unwrap_or_default());
-            *self = Self::Few(bytes.into());
-            return;
-        }
-        let mut buffer = match std::mem::take(self) {
-            Self::Many(buffer) => buffer,
-            Self::Few(bytes) => Box::new(LinkBuffer::from(&*bytes)),
-            Self::Nothing => Box::default(),
-        };
-        from.copy(n, &mut buffer);
-        *self = Self::Many(buffer);
-    }
-
-    /// Moves all of it to the end of a buffer.
-    pub(super) fn move_to(&mut self, to: &mut LinkBuffer) {
-        self.append_to(to);
-        to.flush();
-    }
-
-    /// The same where slices of the buffer may be alive, and nothing waits to be flushed.
-    pub(super) fn append_to(&mut self, to: &LinkBuffer) {
-        match std::mem::take(self) {
-            Self::Nothing => {}
-            Self::Few(bytes) => {
-                to.append_flushed(LinkBuffer::from(&*bytes));
-            }
-            Self::Many(buffer) => {
-                to.append_flushed(*buffer);
-            }
-        }
     }
 }

@@ -53,7 +53,7 @@ impl Default for KeepAlive {
 }
 
 impl KeepAlive {
-    pub(super) fn set(fd: BorrowedFd<'_>, keepalive: Option<Self>) -> io::Result<()> {
+    pub(crate) fn set(fd: BorrowedFd<'_>, keepalive: Option<Self>) -> io::Result<()> {
         if let Some(keepalive) = keepalive {
             options::set_keepalive_idle(fd, keepalive.idle)?;
             options::set_keepalive_interval(fd, keepalive.interval)?;

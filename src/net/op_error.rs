@@ -33,6 +33,7 @@ use super::Addr;
 /// assert_eq!(details.destination().unwrap().as_ip().unwrap().port(), 1);
 /// assert!(details.cause().raw_os_error().is_some());
 /// ```
+#[doc(alias = "Temporary")]
 #[derive(Debug)]
 pub struct OpError {
     operation: &'static str,

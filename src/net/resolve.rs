@@ -83,6 +83,7 @@ pub trait ToSocketAddrs {
     /// ```
     #[doc(alias = "getaddrinfo")]
     #[doc(alias = "LookupHost")]
+    #[doc(alias = "ResolveTCPAddr")]
     fn to_socket_addrs(&self) -> io::Result<Self::Iter>;
 
     /// What this stands for before any name is resolved: what a

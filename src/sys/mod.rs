@@ -12,5 +12,6 @@ pub(crate) mod pidfd;
 pub(crate) mod pipe;
 pub(crate) mod poll;
 pub(crate) mod prefetch;
+pub(crate) mod processor_time;
 pub(crate) mod socket;
 pub(crate) mod splice;

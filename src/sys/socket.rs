@@ -191,6 +191,26 @@ pub(crate) fn shutdown(fd: BorrowedFd<'_>, how: Shutdown) -> io::Result<()> {
     Ok(rustix::net::shutdown(fd, how)?)
 }
 
+/// How many bytes have come that were not received; zero if that cannot be told.
+pub(crate) fn unread(fd: BorrowedFd<'_>) -> usize {
+    rustix::io::ioctl_fionread(fd).map_or(0, |n| usize::try_from(n).unwrap_or(usize::MAX))
+}
+
+/// How many bytes were sent that the peer has not acknowledged, or, of a Unix socket, not
+/// received; zero if that cannot be told.
+pub(crate) fn unacknowledged(fd: BorrowedFd<'_>) -> usize {
+    use std::os::fd::AsRawFd;
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the descriptor is open while it is borrowed; this call writes one `int`, to
+    // where one is.
+    let result = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    if result == 0 {
+        usize::try_from(bytes).unwrap_or(0)
+    } else {
+        0
+    }
+}
+
 /// Ends a connection without sending what was not sent yet: resets it.
 pub(crate) fn disconnect(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::net::connect_unspec(fd)?)

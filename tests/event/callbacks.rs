@@ -68,6 +68,8 @@ impl Handler for Diary {
 
     fn disconnect(&self, connection: &mut Connection, context: Vec<u8>) {
         assert!(!connection.is_active());
+        let said = Arc::clone(&self.said);
+        connection.on_close(move || said.lock().unwrap().push("closed, last added".into()));
         let text = String::from_utf8(context).unwrap();
         self.call(format!("disconnect after {text}"), || {});
     }
@@ -97,6 +99,7 @@ fn callbacks_come_in_order_and_never_overlap() {
                 "connect",
                 "request",
                 "disconnect after world",
+                "closed, last added",
                 "closed, second",
                 "closed, first"
             ]

@@ -8,6 +8,7 @@ use netpoll::io::Closed;
 use netpoll::thread;
 
 use crate::common::{on_workers, until};
+use crate::limits::Telling;
 use crate::support::{Server, echo, rest, round_trip};
 
 /// A server that hands out handles of those that say something.
@@ -77,6 +78,34 @@ fn closing_by_a_handle_sends_first_and_writing_fails_afterwards() {
         assert!(Closed::is_cause_of(&error));
         assert_eq!(rest(&client).len(), 1_000_000);
         until("it is not active", || !handle.is_active());
+    });
+}
+
+/// A handler that waits for a peer which says nothing more.
+#[test]
+fn closing_ends_the_wait_of_a_handler() {
+    on_workers(|| {
+        let (send, handles) = mpsc::channel();
+        let send = Mutex::new(send);
+        let (handler, ends) = Telling::new(move |connection: &mut Connection| {
+            send.lock().unwrap().send(connection.handle()).unwrap();
+            let error = connection.reader().next(100).unwrap_err();
+            assert!(Closed::is_cause_of(&error), "{error}");
+            assert_eq!(connection.reader().try_next(5), Some(&b"hello"[..]));
+            connection.writer().write_string("so be it");
+            Ok(Next::Again)
+        });
+        let server = Server::new(handler);
+        let mut client = server.connect();
+        client.write_all(b"hello").unwrap();
+        let mut handle = None;
+        until("its handler runs", || {
+            handle = handles.try_recv().ok();
+            handle.is_some()
+        });
+        handle.unwrap().close();
+        assert_eq!(rest(&client), b"so be it");
+        assert_eq!(*ends.lock().unwrap(), [None]);
     });
 }
 

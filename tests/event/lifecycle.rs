@@ -98,6 +98,62 @@ fn pain_11_shutdown_gives_up_at_the_deadline_and_says_how_many() {
     });
 }
 
+/// Nobody reads what comes to it, so there is nothing to wait for.
+#[test]
+fn pain_11_a_connection_that_is_paused_holds_no_shutdown_up() {
+    on_workers(|| {
+        let (send, handles) = mpsc::channel();
+        let send = Mutex::new(send);
+        let (handler, ends) = Telling::new(move |connection: &mut Connection| {
+            send.lock().unwrap().send(connection.handle()).unwrap();
+            match connection.reader().try_next(5) {
+                Some(word) => connection.writer().write_binary(word),
+                None => return Ok(Next::Need(5)),
+            }
+            Ok(Next::Again)
+        });
+        let server = Server::new(handler);
+        let clients: Vec<_> = (0..4).map(|_| server.connect()).collect();
+        for (n, mut client) in clients.iter().enumerate() {
+            // Of two, there is the beginning of a request.
+            client.write_all(&b"hellohel"[..5 + n % 2 * 3]).unwrap();
+            let mut reply = [0; 6];
+            client.read_exact(&mut reply[..5]).unwrap();
+            let handle = handles.recv().unwrap();
+            until("it waits for more", || {
+                n % 2 == 0 || handles.try_recv().is_ok()
+            });
+            handle.pause();
+            // Sent behind the pause.
+            handle.write("!").unwrap();
+            client.read_exact(&mut reply[5..]).unwrap();
+            assert_eq!(&reply, b"hello!");
+        }
+        for mut client in &clients[..2] {
+            client.write_all(b"never read").unwrap();
+        }
+        let shutdown = server.end();
+        assert_eq!((shutdown.finished, shutdown.cut_off), (4, 0));
+        assert_eq!(*ends.lock().unwrap(), [None; 4]);
+    });
+}
+
+#[test]
+fn pain_11_connections_on_their_way_to_another_worker_are_shut_down_too() {
+    for _ in 0..20 {
+        on(2, || {
+            let server = Server::new(echo);
+            let clients: Vec<_> = (0..20).map(|_| server.connect()).collect();
+            for client in &clients {
+                round_trip(client, b"x");
+            }
+            server.event_loop.set_workers(1);
+            let shutdown = server.end();
+            assert_eq!((shutdown.finished, shutdown.cut_off), (20, 0));
+        });
+    }
+}
+
 #[test]
 fn a_connection_is_taken_away_with_what_was_received() {
     on_workers(|| {
@@ -152,6 +208,53 @@ fn a_stream_that_a_task_had_is_served_with_what_it_had_read() {
         assert!(handle.is_active());
         drop(client);
         until("the peer's end is noticed", || !handle.is_active());
+    });
+}
+
+/// Bytes whose owner parks when it is dropped.
+struct Slow(&'static [u8]);
+
+impl AsRef<[u8]> for Slow {
+    fn as_ref(&self) -> &[u8] {
+        self.0
+    }
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Whatever the bytes are that somebody had received, and whether they are handled or not.
+#[test]
+fn what_was_received_before_may_park_when_it_is_dropped() {
+    on_workers(|| {
+        let server = Server::new(|connection: &mut Connection| {
+            if connection.reader().len() < 8 {
+                return Ok(Next::Need(8));
+            }
+            echo(connection)
+        });
+        for whole in [true, false] {
+            let (ours, mut theirs) = UnixStream::pair().unwrap();
+            let received: LinkBuffer = [&b"some"[..], if whole { b"more" } else { b"les" }]
+                .map(|part| bytes::Bytes::from_owner(Slow(part)))
+                .into_iter()
+                .fold(LinkBuffer::new(), |all, part| {
+                    all.write_direct(part);
+                    all
+                });
+            let handle = server.event_loop.adopt(ours, received).unwrap();
+            if whole {
+                let mut reply = [0; 8];
+                theirs.read_exact(&mut reply).unwrap();
+                assert_eq!(&reply, b"somemore");
+            }
+            drop(theirs);
+            until("it is noticed", || !handle.is_active());
+        }
+        until("none is left", || total(&server.event_loop) == 0);
     });
 }
 

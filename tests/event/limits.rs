@@ -3,9 +3,10 @@
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use netpoll::event::{Connection, ConnectionHandle, Handler, Next, Options};
+use netpoll::net::KeepAlive;
 use netpoll::thread;
 
 use crate::common::{on_workers, until};
@@ -61,20 +62,83 @@ fn frames(connection: &mut Connection) -> io::Result<Next> {
 
 const SOON: Duration = Duration::from_millis(30);
 
+/// Who does nothing is closed, and not before its time; who does something is only closed
+/// if it happened to do nothing for so long, which a slow machine may bring about.
 #[test]
 fn who_does_nothing_is_closed_and_who_does_something_is_not() {
     on_workers(|| {
         let (handler, ends) = Telling::new(echo);
-        let server = Server::with_options(handler, Options::new().idle_timeout(SOON * 40));
-        let (idle, busy) = (server.connect(), server.connect());
+        let server = Server::with_options(handler, Options::new().idle_timeout(SOON));
+        let begun = Instant::now();
+        let idle = server.connect();
         assert_eq!(round_trip(&idle, b"once"), b"once");
-        while ends.lock().unwrap().is_empty() {
-            assert_eq!(round_trip(&busy, b"again and again"), b"again and again");
-            thread::sleep(SOON / 10);
+        let idle = thread::spawn(move || {
+            assert_eq!(rest(&idle), b"");
+            begun.elapsed()
+        });
+        let mut busy = server.connect();
+        let (mut sent_at, mut answers) = (Instant::now(), 0);
+        while !idle.is_finished() || answers < 50 {
+            let sending_at = Instant::now();
+            let mut reply = [0; 5];
+            let sent = (&busy).write_all(b"again");
+            if sent.and_then(|()| (&busy).read_exact(&mut reply)).is_ok() {
+                assert_eq!(&reply, b"again");
+                (sent_at, answers) = (sending_at, answers + 1);
+            } else {
+                assert!(sent_at.elapsed() >= SOON, "it was closed before its time");
+                busy = server.connect();
+                sent_at = Instant::now();
+            }
         }
-        assert_eq!(rest(&idle), b"");
-        assert_eq!(*ends.lock().unwrap(), [Some(io::ErrorKind::TimedOut)]);
-        assert_eq!(round_trip(&busy, b"still there"), b"still there");
+        assert!(
+            idle.join().unwrap() >= SOON,
+            "it was closed before its time"
+        );
+        let ends = ends.lock().unwrap();
+        assert!(!ends.is_empty() && ends.iter().all(|end| *end == Some(io::ErrorKind::TimedOut)));
+    });
+}
+
+/// The time of a connection begins when it comes, not when something last happened to the
+/// worker that gets it.
+#[test]
+fn a_worker_that_had_nothing_to_do_gives_a_connection_its_time() {
+    on_workers(|| {
+        const LIMIT: Duration = Duration::from_millis(150);
+        let (handler, ends) = Telling::new(echo);
+        let server = Server::with_options(handler, Options::new().idle_timeout(LIMIT));
+        for round in 1..3 {
+            let connected_at = Instant::now();
+            let client = server.connect();
+            assert_eq!(round_trip(&client, b"first"), b"first");
+            assert_eq!(rest(&client), b"");
+            assert!(connected_at.elapsed() >= LIMIT, "it was closed at once");
+            until("it has ended", || ends.lock().unwrap().len() == round);
+            // Nothing happens, for longer than may be.
+            thread::sleep(LIMIT * 3 / 2);
+        }
+    });
+}
+
+/// A handler that takes long is no connection that does nothing.
+#[test]
+fn the_time_for_doing_nothing_begins_when_the_handler_is_done() {
+    on_workers(|| {
+        let done_at = Arc::new(Mutex::new(Vec::new()));
+        let done = Arc::clone(&done_at);
+        let (handler, _ends) = Telling::new(move |connection: &mut Connection| {
+            thread::sleep(SOON * 3 / 2);
+            done.lock().unwrap().push(Instant::now());
+            echo(connection)
+        });
+        let server = Server::with_options(handler, Options::new().idle_timeout(SOON));
+        let mut client = server.connect();
+        client.write_all(b"slowly").unwrap();
+        assert_eq!(rest(&client), b"slowly");
+        let done_at = done_at.lock().unwrap();
+        assert_eq!(done_at.len(), 1);
+        assert!(done_at[0].elapsed() >= SOON);
     });
 }
 
@@ -209,6 +273,103 @@ fn who_takes_nothing_for_too_long_is_cut_off() {
             [Some(io::ErrorKind::TimedOut)],
             "{failed}"
         );
+    });
+}
+
+/// PAINS 2: all of them at once, and somebody who behaves.
+#[test]
+fn pain_02_who_floods_who_never_reads_and_who_is_slow_keep_nobody_waiting() {
+    on_workers(|| {
+        let handles = Arc::new(Mutex::new(Vec::<ConnectionHandle>::new()));
+        let inside = Arc::new(AtomicUsize::new(0));
+        let (known, count) = (Arc::clone(&handles), Arc::clone(&inside));
+        let options = Options::new()
+            .input_mark(10_000)
+            .output_marks(50_000, 10_000);
+        let server = Server::with_options(
+            move |connection: &mut Connection| {
+                match connection.reader().try_peek(1) {
+                    // Its handler waits for somebody who does not come.
+                    Some(b"s") => {
+                        count.fetch_add(1, Ordering::SeqCst);
+                        connection.reader().next(1 << 20).map(drop)?;
+                    }
+                    Some(b"f") => {
+                        let mut known = known.lock().unwrap();
+                        if known.is_empty() {
+                            known.push(connection.handle());
+                        }
+                    }
+                    _ => {}
+                }
+                echo(connection)
+            },
+            options,
+        );
+        let slow: Vec<_> = (0..5).map(|_| server.connect()).collect();
+        for mut slow in &slow {
+            slow.write_all(b"slow").unwrap();
+        }
+        until("their handlers wait", || inside.load(Ordering::SeqCst) == 5);
+        // It floods, and does not read what comes back.
+        let flooding = server.connect();
+        let stop = Arc::new(AtomicUsize::new(0));
+        let flood = thread::spawn({
+            let (mut client, stop) = (flooding.try_clone().unwrap(), Arc::clone(&stop));
+            client.set_write_timeout(Some(SOON)).unwrap();
+            move || {
+                while stop.load(Ordering::SeqCst) == 0 {
+                    let _ = client.write(&[b'f'; 1 << 16]);
+                }
+            }
+        });
+        until("it is held back", || {
+            let handles = handles.lock().unwrap();
+            handles
+                .first()
+                .is_some_and(|handle| handle.unsent() > 50_000)
+        });
+        let behaving: Vec<_> = (0..5).map(|_| server.connect()).collect();
+        for round in 0..100 {
+            for client in &behaving {
+                assert_eq!(round_trip(client, &[round; 500]), [round; 500]);
+            }
+            let unsent = handles.lock().unwrap()[0].unsent();
+            assert!(
+                unsent <= 50_000 + (64 << 10),
+                "{unsent} bytes wait to be sent"
+            );
+        }
+        stop.store(1, Ordering::SeqCst);
+        flood.join().unwrap();
+    });
+}
+
+/// What is said of one connection goes for no other.
+#[test]
+fn a_connection_has_timeouts_of_its_own() {
+    on_workers(|| {
+        let (handler, ends) = Telling::new(|connection: &mut Connection| {
+            connection.set_keepalive(Some(KeepAlive::default()))?;
+            if connection.reader().try_peek(4) == Some(b"read") {
+                connection.set_timeouts(Some(SOON), None, None);
+                return Ok(Next::Need(100));
+            }
+            if connection.reader().try_peek(4) == Some(b"idle") {
+                connection.set_timeouts(None, None, Some(SOON));
+            }
+            echo(connection)
+        });
+        let server = Server::new(handler);
+        let (patient, mut reading, idle) = (server.connect(), server.connect(), server.connect());
+        assert_eq!(round_trip(&patient, b"patient"), b"patient");
+        let begun = Instant::now();
+        reading.write_all(b"read").unwrap();
+        assert_eq!(round_trip(&idle, b"idle"), b"idle");
+        assert_eq!((rest(&reading), rest(&idle)), (vec![], vec![]));
+        assert!(begun.elapsed() >= SOON);
+        assert_eq!(*ends.lock().unwrap(), [Some(io::ErrorKind::TimedOut); 2]);
+        assert_eq!(round_trip(&patient, b"still there"), b"still there");
     });
 }
 

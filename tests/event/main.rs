@@ -3,10 +3,15 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod balance;
 mod callbacks;
+mod clients;
+mod detach;
 mod handles;
 mod lifecycle;
 mod limits;
+mod linger;
 mod memory;
 mod operators;
+mod panics;
 mod support;

@@ -9,7 +9,7 @@ use netpoll::io::{PipeReader, pipe};
 use netpoll::os::unix::net::UnixStream;
 use netpoll::thread;
 
-use crate::common::{on_workers, until};
+use crate::common::{LONG, on_workers, until};
 
 /// Tells what is called.
 struct Telling {
@@ -111,6 +111,62 @@ fn an_operator_ends_by_a_panic_and_when_it_is_dropped() {
             heard.try_iter().any(|news| news == "hup false")
         });
     });
+}
+
+/// Parks when there is something to read, until it cannot.
+struct Parking(Telling, (UnixStream, UnixStream));
+
+impl Operate<UnixStream> for Parking {
+    fn on_read(&mut self, stream: &UnixStream) -> io::Result<()> {
+        let all = read_all(stream)?;
+        self.0.said.send(format!("read {}", all.len())).unwrap();
+        if !all.is_empty() {
+            self.1.0.read_exact(&mut [0])?;
+        }
+        Ok(())
+    }
+
+    fn on_hup(&mut self, stream: &UnixStream, error: Option<&io::Error>) {
+        self.0.on_hup(stream, error);
+    }
+}
+
+#[test]
+fn a_runtime_that_ends_tells_operators_once() {
+    for workers in [1, 2, 8] {
+        let (said, heard) = mpsc::channel();
+        let runtime = netpoll::Builder::new().workers(workers).build().unwrap();
+        let made = runtime
+            .spawn(move || {
+                let mut made = Vec::new();
+                for n in 0..20 {
+                    let (ours, mut theirs) = UnixStream::pair().unwrap();
+                    ours.set_nonblocking(true).unwrap();
+                    let (said, parks) = (said.clone(), false);
+                    let operate = Parking(Telling { said, parks }, UnixStream::pair().unwrap());
+                    made.push((
+                        Operator::new(ours, operate).unwrap(),
+                        theirs.try_clone().unwrap(),
+                    ));
+                    if n % 2 == 0 {
+                        theirs.write_all(b"it parks").unwrap();
+                    }
+                }
+                made
+            })
+            .join()
+            .unwrap();
+        let mut parked = 0;
+        until("they are parked", || {
+            parked += heard.try_iter().filter(|news| news == "read 8").count();
+            parked == 10
+        });
+        let shutdown = runtime.shutdown(std::time::Instant::now() + LONG);
+        assert_eq!(shutdown.unfinished, 0);
+        let ends = heard.try_iter().filter(|news| news.starts_with("hup"));
+        assert_eq!(ends.count(), 20);
+        assert!(made.iter().all(|(operator, _)| !operator.is_active()));
+    }
 }
 
 struct Piped(Sender<usize>);

@@ -19,6 +19,7 @@ pub(crate) enum Reason {
     Lock,
     Condition,
     Once,
+    Events,
 }
 
 /// See the [module](self).

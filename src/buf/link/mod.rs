@@ -126,6 +126,7 @@ pub const COPIED: usize = 512;
 ///     scope.spawn(|| buffer.len());
 /// });
 /// ```
+#[doc(alias = "mcache")]
 #[derive(Default)]
 pub struct LinkBuffer {
     chain: RefCell<Chain>,

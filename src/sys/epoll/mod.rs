@@ -113,6 +113,7 @@ use std::time::Duration;
 /// ```
 #[derive(Debug)]
 #[doc(alias = "epoll_create")]
+#[doc(alias = "Poll")]
 pub struct Epoll {
     fd: OwnedFd,
 }
@@ -299,6 +300,7 @@ impl Epoll {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[doc(alias = "EpollWait")]
+    #[doc(alias = "Wait")]
     #[doc(alias = "epoll_wait")]
     #[doc(alias = "epoll_pwait")]
     #[doc(alias = "epoll_pwait2")]

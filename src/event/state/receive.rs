@@ -1,0 +1,173 @@
+//! Receiving: from events to what a phase has to handle.
+//!
+//! Events are edges, so what they say is noted in the flags of a connection, and it is
+//! read until a short read. What a connection cannot receive now, because it is paused,
+//! full or its handler runs, is not forgotten: the flags say so.
+
+use super::{ARENA, Part, State, WINDOW};
+use crate::event::slot::{Key, flag};
+use crate::poll::{self, Watched};
+use crate::sys::epoll::Flags;
+use crate::sys::socket::{self, Fault};
+use crate::task::{Outcome, Time};
+
+/// Something comes that will be thrown away.
+const LINGERS: u32 = flag::LINGERING | flag::READABLE;
+
+impl State {
+    /// Begins a phase: receives what its budget allows. Afterwards there are parts, or
+    /// there was nothing.
+    pub(in crate::event) fn gather(&mut self) {
+        if self.events.is_empty() {
+            poll::take_watched(&mut self.incoming);
+            self.events.extend(self.incoming.drain(..));
+        }
+        self.now = Time::now();
+        self.fire_timers();
+        while self.arena.len() < self.phase_bytes {
+            let Some(event) = self.events.pop_front() else {
+                break;
+            };
+            self.on_event(event);
+        }
+        for _ in 0..self.ready.len() {
+            if self.arena.len() >= self.phase_bytes {
+                break;
+            }
+            let Some(key) = self.ready.pop_front() else {
+                break;
+            };
+            if let Some(slot) = self.slot(key) {
+                slot.clear(flag::QUEUED);
+                self.attend(key);
+            }
+        }
+    }
+
+    /// Notes what has happened, without receiving anything.
+    pub(in crate::event) fn note_events(&mut self) {
+        poll::take_watched(&mut self.incoming);
+        self.events.extend(self.incoming.drain(..));
+        self.now = Time::now();
+        self.fire_timers();
+        while let Some(event) = self.events.pop_front() {
+            let key = Key(event.key);
+            if self.note_event(event) {
+                self.queue(key);
+            }
+        }
+    }
+
+    #[inline]
+    fn on_event(&mut self, event: Watched) {
+        if self.note_event(event) {
+            self.attend(Key(event.key));
+        }
+    }
+
+    /// Returns whether something may be done about it.
+    #[inline]
+    fn note_event(&mut self, event: Watched) -> bool {
+        let key = Key(event.key);
+        let Some(slot) = self.slot(key) else {
+            return false;
+        };
+        let ends = Flags::RDHUP | Flags::HUP | Flags::ERR;
+        if event.flags.intersects(Flags::PRI | ends) {
+            slot.set(flag::STICKY);
+        }
+        let room = Flags::OUT | Flags::HUP | Flags::ERR;
+        if slot.has(flag::OPERATOR) {
+            slot.need |= event.flags.bits();
+            return true;
+        }
+        let is_full = slot.has(flag::FULL);
+        if event.flags.intersects(Flags::IN | Flags::PRI | ends) {
+            slot.set(flag::READABLE);
+            if let Some(reader) = slot.extra.as_mut().and_then(|extra| extra.reader.take()) {
+                reader.wake(Outcome::Woken);
+            }
+        }
+        if is_full && event.flags.intersects(room) {
+            self.drain(key);
+        }
+        true
+    }
+
+    /// Does for a connection what its flags say.
+    #[inline]
+    fn attend(&mut self, key: Key) {
+        let Some(slot) = self.slot(key) else {
+            return;
+        };
+        if slot.flags & (flag::NOT_NOW | flag::READABLE) == flag::READABLE
+            || slot.flags & LINGERS == LINGERS
+        {
+            return self.receive(key);
+        }
+        if !slot.has(flag::BUSY) {
+            // What it is about is seen to when it is its turn.
+            self.parts.push_back(Part { key, len: 0 });
+        }
+    }
+
+    fn receive(&mut self, key: Key) {
+        let now = self.now;
+        let slot = &mut self.slots[key.index()];
+        let sticky = slot.has(flag::STICKY);
+        // What is buffered already counts: more than the mark only for who needs it.
+        if let Some(extra) = &slot.extra {
+            let counted = slot.counted.as_ref().expect("it counts while it is there");
+            let most = (slot.need as usize).max(counted.remote().options.input_mark);
+            if extra.stash.len() >= most {
+                self.parts.push_back(Part { key, len: 0 });
+                return;
+            }
+        }
+        let fd = slot.fd();
+        let received = loop {
+            let received = self
+                .arena
+                .receive_window(WINDOW, ARENA, |room| socket::receive_into(fd, room));
+            if received != Err(Fault::Interrupted) {
+                break received;
+            }
+        };
+        match received {
+            Ok(0) => {
+                slot.clear(flag::READABLE);
+                slot.set(flag::FINISHED);
+            }
+            Ok(n) => {
+                slot.active_at = now;
+                if n < WINDOW && !sticky {
+                    slot.clear(flag::READABLE);
+                }
+                self.parts.push_back(Part { key, len: n });
+                return;
+            }
+            Err(Fault::WouldBlock | Fault::Interrupted) => slot.clear(flag::READABLE),
+            Err(Fault::Error(errno)) => {
+                slot.clear(flag::READABLE);
+                self.fail(key, errno);
+            }
+        }
+        self.parts.push_back(Part { key, len: 0 });
+    }
+
+    /// Keeps the next bytes of the arena for a connection.
+    pub(in crate::event) fn keep(&mut self, key: Key, len: usize) {
+        if len == 0 {
+            return;
+        }
+        // Taken out meanwhile, because both are in here.
+        let mut stash = match self.slot(key) {
+            Some(slot) => std::mem::take(&mut slot.extra().stash),
+            None => return,
+        };
+        stash.add(&mut self.arena, len);
+        if let Some(slot) = self.slot(key) {
+            slot.extra().stash = stash;
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What takes too long.
+//!
+//! Activity only writes down when it was. A connection has one entry among the timers, and
+//! when that fires, it is found out whether something is due, or when to look again.
+
+use std::cmp::Reverse;
+use std::io;
+
+use super::State;
+use crate::event::slot::{Key, Slot, flag};
+use crate::sys::socket;
+use crate::task::{Outcome, Time};
+
+impl State {
+    /// When something about a connection takes too long, and what.
+    fn due(slot: &Slot) -> Option<(Time, &'static str)> {
+        let options = &slot.counted.as_ref()?.remote().options;
+        let own = (slot.extra.as_ref()).and_then(|extra| extra.timeouts.as_deref());
+        let (read, write, idle) = match own {
+            Some(own) => (own.read, own.write, own.idle),
+            None => (
+                options.read_timeout,
+                options.write_timeout,
+                options.idle_timeout,
+            ),
+        };
+        let mut due = None;
+        let mut at = |time: Time, what| {
+            if due.is_none_or(|(first, _)| time < first) {
+                due = Some((time, what));
+            }
+        };
+        if let Some(extra) = &slot.extra {
+            if let Some(close_at) = extra.close_at {
+                return Some((close_at, "what was written could not be sent in time"));
+            }
+            if let (Some(timeout), Some(begun_at)) = (read, extra.begun_at) {
+                at(
+                    begun_at.after(timeout),
+                    "the peer did not complete in time what it began to send",
+                );
+            }
+            if let (Some(timeout), Some(full_at)) = (write, extra.full_at) {
+                at(
+                    full_at.after(timeout),
+                    "the peer did not take in time what was sent",
+                );
+            }
+        }
+        if let Some(timeout) = idle {
+            at(
+                slot.active_at.after(timeout),
+                "nothing happened for too long",
+            );
+        }
+        due
+    }
+
+    /// Sees to it that the connection is looked at in time.
+    pub(in crate::event) fn arm(&mut self, key: Key) {
+        let Some(slot) = self.slot(key) else {
+            return;
+        };
+        if let Some((at, _)) = Self::due(slot)
+            && at < slot.timer
+        {
+            slot.timer = at;
+            self.timers.push(Reverse((at, key)));
+        }
+    }
+
+    /// When the next timer fires.
+    pub(in crate::event) fn next_timer(&self) -> Time {
+        self.timers
+            .peek()
+            .map_or(Time::NEVER, |Reverse((at, _))| *at)
+    }
+
+    /// Looks at the connections whose time may have come. Mostly something has happened
+    /// since, and all there is to do is to look again later.
+    pub(super) fn fire_timers(&mut self) {
+        while let Some(Reverse((at, key))) = self.timers.peek().copied() {
+            if at > self.now {
+                return;
+            }
+            self.timers.pop();
+            let now = self.now;
+            let Some(slot) = self.slot(key).filter(|slot| slot.timer == at) else {
+                continue;
+            };
+            slot.timer = Time::NEVER;
+            if slot.has(flag::BUSY) && !slot.has(flag::ENDED) {
+                // A handler runs. Something is happening.
+                slot.active_at = now;
+            }
+            match Self::due(slot) {
+                Some((at, _)) if at <= now && self.is_behind(key) => {}
+                Some((at, what)) if at <= now => self.time_out(key, what),
+                Some(_) => self.arm(key),
+                None => {}
+            }
+        }
+    }
+
+    /// Whether it is this worker that has not received what came in time. Then the
+    /// connection has its time again.
+    fn is_behind(&mut self, key: Key) -> bool {
+        let now = self.now;
+        let Some(slot) = self.slot(key) else {
+            return false;
+        };
+        if slot.has(flag::NOT_NOW | flag::FULL) || socket::unread(slot.fd()) == 0 {
+            return false;
+        }
+        slot.active_at = now;
+        slot.set(flag::READABLE);
+        if let Some(extra) = &mut slot.extra
+            && extra.begun_at.is_some()
+        {
+            extra.begun_at = Some(now);
+        }
+        self.queue(key);
+        self.arm(key);
+        true
+    }
+
+    fn time_out(&mut self, key: Key, what: &'static str) {
+        let Some(slot) = self.slot(key) else {
+            return;
+        };
+        let is_full = slot.has(flag::FULL);
+        slot.set(flag::CLOSING);
+        let extra = slot.extra();
+        let error = || io::Error::new(io::ErrorKind::TimedOut, what);
+        extra.error.get_or_insert_with(error);
+        if let Some(reader) = extra.reader.take() {
+            reader.wake(Outcome::Woken);
+        }
+        if is_full {
+            // It would not be sent now either.
+            slot.set(flag::BROKEN);
+            self.drop_output(key);
+            self.room(key);
+        }
+        self.queue(key);
+    }
+}

@@ -1,0 +1,102 @@
+//! Connections that move from busy workers to idle ones.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::ThreadId;
+
+use netpoll::event::{Connection, Next};
+
+use crate::common::{LONG, on, until};
+use crate::support::Server;
+
+const THREADS: usize = 3;
+const EACH: usize = 8;
+
+/// What a peer sends as its message of this number: as many bytes as it likes, and none
+/// like those of its other messages.
+fn message(peer: usize, number: usize) -> Vec<u8> {
+    let len = 1 + (peer * 31 + number * 17) % 2500;
+    (0..len)
+        .map(|at| (peer ^ number.wrapping_mul(7) ^ at) as u8)
+        .collect()
+}
+
+/// Sends and compares all the time, two messages on their way at once.
+fn talk(first: usize, mut clients: Vec<TcpStream>, stop: &AtomicBool) -> usize {
+    let mut number = 0;
+    while !stop.load(Ordering::Relaxed) {
+        for (n, client) in clients.iter_mut().enumerate() {
+            client.write_all(&message(first + n, number)).unwrap();
+            client.write_all(&message(first + n, number + 1)).unwrap();
+        }
+        for (n, client) in clients.iter_mut().enumerate() {
+            for number in [number, number + 1] {
+                let sent = message(first + n, number);
+                let mut came = vec![0; sent.len()];
+                client.read_exact(&mut came).unwrap();
+                assert!(came == sent, "message {number} is not what was sent");
+            }
+        }
+        number += 2;
+    }
+    number
+}
+
+/// All connections are on one of two workers. While they are used all the time, half of
+/// the work goes to the other; nobody asks for it.
+#[test]
+fn a_busy_worker_gives_connections_to_an_idle_one_under_traffic() {
+    on(2, || {
+        let work: Arc<Mutex<HashMap<ThreadId, usize>>> = Arc::default();
+        let counts = Arc::clone(&work);
+        let server = Server::new(move |connection: &mut Connection| {
+            let received = connection.reader().slice(connection.reader().len())?;
+            connection.writer().append(received);
+            *counts
+                .lock()
+                .unwrap()
+                .entry(std::thread::current().id())
+                .or_default() += 1;
+            Ok(Next::Again)
+        });
+        server.event_loop.set_workers(1);
+        let stop = Arc::new(AtomicBool::new(false));
+        let connections = || server.event_loop.metrics().connections;
+        // Peers of std, on threads of their own.
+        let peers: Vec<_> = (0..THREADS)
+            .map(|n| {
+                let (address, stop) = (server.address, Arc::clone(&stop));
+                let clients: Vec<_> = (0..EACH)
+                    .map(|_| TcpStream::connect(address).unwrap())
+                    .collect();
+                for client in &clients {
+                    client.set_read_timeout(Some(LONG)).unwrap();
+                }
+                std::thread::spawn(move || talk(n * EACH, clients, &stop))
+            })
+            .collect();
+        until("they are there", || connections() == [THREADS * EACH, 0]);
+        assert_eq!(server.event_loop.metrics().moved, 0);
+        server.event_loop.set_workers(2);
+
+        until("both have some", || connections().iter().all(|n| *n >= 6));
+        work.lock().unwrap().clear();
+        until("both have worked", || {
+            let work = work.lock().unwrap();
+            let (all, least) = (work.values().sum::<usize>(), work.values().min().copied());
+            work.len() == 2 && all > 3000 && least.unwrap_or(0) * 10 >= all
+        });
+        stop.store(true, Ordering::Relaxed);
+        // Joining them would hold up the worker that they wait for.
+        until("they have stopped", || {
+            peers.iter().all(|peer| peer.is_finished())
+        });
+        let rounds: Vec<_> = peers.into_iter().map(|it| it.join().unwrap()).collect();
+        assert!(rounds.iter().all(|rounds| *rounds > 0));
+        assert!(server.event_loop.metrics().moved >= 6);
+        assert_eq!(server.end().cut_off, 0);
+    });
+}
