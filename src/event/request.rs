@@ -249,7 +249,7 @@ impl Loop {
             };
             let left = connection.input.len();
             let has_consumed = connection.consumed() > before;
-            connection.input.release();
+            connection.input.release_keeping(KEPT);
             match next {
                 Next::Close => return Verdict::Closes(None),
                 Next::Again if left == 0 => return Verdict::Goes(0),
@@ -415,7 +415,8 @@ fn skip(arena: &mut crate::buf::LinkBuffer, len: usize) {
 #[inline]
 fn empty(input: &mut crate::buf::LinkBuffer, state: &mut State) {
     if input.is_empty() {
-        input.recycle(KEPT);
+        // It has kept a block for what comes next, unless the handler has not run.
+        input.release_keeping(KEPT);
     } else {
         state.trash.add(std::mem::take(input));
     }

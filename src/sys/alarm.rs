@@ -1,15 +1,10 @@
 //! A timer in the kernel that is set once and then waited for like a socket: a wait with a
 //! timeout sets one up and takes it down each time.
-#![forbid(unsafe_code)]
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr;
 use std::time::Duration;
-
-use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
-    timerfd_settime,
-};
 
 /// A timerfd, closed on `exec`. It is to be registered edge-triggered: then it need not be
 /// read, since setting it takes back that it is readable.
@@ -21,27 +16,37 @@ pub(crate) struct Alarm {
 impl Alarm {
     /// Makes one that is not set.
     pub(crate) fn new() -> io::Result<Self> {
-        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
-        let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        let flags = libc::TFD_CLOEXEC | libc::TFD_NONBLOCK;
+        // SAFETY: the call takes no pointers.
+        let fd = unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, flags) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the call made this descriptor just now, and nobody else has it.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         Ok(Self { fd })
     }
 
     /// Has it go off once, after so much time, whatever it was set to.
     pub(crate) fn set(&self, after: Duration) -> io::Result<()> {
-        const NEVER: Timespec = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
         // A timer of no time at all is one that is not set.
         let after = after.max(Duration::from_nanos(1));
-        let to = Itimerspec {
-            it_interval: NEVER,
-            it_value: Timespec {
-                tv_sec: after.as_secs().try_into().unwrap_or(i64::MAX),
+        let to = libc::itimerspec {
+            it_interval: libc::timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            },
+            it_value: libc::timespec {
+                tv_sec: after.as_secs().try_into().unwrap_or(libc::time_t::MAX),
                 tv_nsec: after.subsec_nanos().into(),
             },
         };
-        timerfd_settime(&self.fd, TimerfdTimerFlags::empty(), &to)?;
+        // SAFETY: `to` is a time to read; where the old one would go there is null, which
+        // is allowed.
+        let result = unsafe { libc::timerfd_settime(self.fd.as_raw_fd(), 0, &to, ptr::null_mut()) };
+        if result < 0 {
+            return Err(io::Error::last_os_error());
+        }
         Ok(())
     }
 }

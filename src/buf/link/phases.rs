@@ -71,10 +71,26 @@ impl LinkBuffer {
         self.chain.get_mut().release_to(trash.chain.get_mut());
     }
 
+    /// As [`release`](Self::release), but if nothing is left, keeps one block of at most so
+    /// many bytes for what comes next.
+    #[inline]
+    pub(crate) fn release_keeping(&mut self, most: usize) {
+        self.chain.get_mut().release_keeping(most);
+    }
+
     /// Empties the buffer, and keeps one block of at most so many bytes.
     #[inline]
     pub(crate) fn recycle(&mut self, most: usize) {
         self.chain.get_mut().recycle(most);
+    }
+
+    /// The next `n` bytes, if they lie in one piece.
+    #[inline]
+    pub(crate) fn piece_of(&self, n: usize) -> Option<&[u8]> {
+        let piece = self.chain.borrow().piece(n)?;
+        // SAFETY: what is readable is initialised; it stays where it is, and is not
+        // written to, as long as the buffer is borrowed. See the module.
+        Some(unsafe { piece.as_ref() })
     }
 
     /// Fills `slices` with the next `n` bytes, as far as they go, and returns how many

@@ -302,6 +302,13 @@ impl Segment {
         Some(unsafe { region.as_mut() })
     }
 
+    /// Whether it is as [`recycle`](Self::recycle) leaves it.
+    #[inline]
+    pub(super) fn is_fresh(&self) -> bool {
+        let untouched = self.written == 0 && self.initialised == 0 && !self.lent;
+        untouched && matches!(self.holder, Holder::Alone(_))
+    }
+
     /// Makes all of the memory spare again, if nobody else has it; says whether it did.
     /// What was in it cannot be read any more.
     #[inline]

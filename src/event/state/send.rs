@@ -14,7 +14,7 @@ use crate::sys::socket::{self, Errno, Fault};
 use crate::task::Outcome;
 
 /// So many pieces are sent at once.
-const PIECES: usize = 16;
+const PIECES: usize = 64;
 
 impl State {
     /// Has what was written sent at the end of the phase.
@@ -202,11 +202,13 @@ impl State {
 fn send_some(fd: BorrowedFd<'_>, from: &mut LinkBuffer, n: usize) -> Result<usize, (Errno, usize)> {
     let mut left = n;
     while left > 0 {
-        let mut slices = [IoSlice::new(&[]); PIECES];
-        let used = from.slices_of(left, &mut slices);
-        let sent = match &slices[..used] {
-            [only] => socket::send(fd, only),
-            slices => socket::send_vectored(fd, slices),
+        let sent = match from.piece_of(left) {
+            Some(all) => socket::send(fd, all),
+            None => {
+                let mut slices = [IoSlice::new(&[]); PIECES];
+                let used = from.slices_of(left, &mut slices);
+                socket::send_vectored(fd, &slices[..used])
+            }
         };
         match sent {
             Ok(sent) => {

@@ -1,6 +1,6 @@
 //! What an event loop does with chains: many messages in one block, one behind the other.
 
-use super::{COPIED, Chain, Segment};
+use super::{COPIED, Chain, Region, Segment};
 
 impl Chain {
     /// The last segment, with at least this much room; otherwise a new one of `size`
@@ -17,6 +17,9 @@ impl Chain {
     /// in `to`, where nothing may be pending. What is short is copied.
     pub(in crate::buf::link) fn give(&mut self, n: usize, to: &mut Self) {
         debug_assert_eq!(to.pending, 0);
+        if n == 0 {
+            return;
+        }
         let enough = if n < COPIED {
             self.take(n, |segment, part| {
                 to.push(&segment.content()[..part]);
@@ -48,7 +51,14 @@ impl Chain {
     /// nothing may be pending.
     pub(in crate::buf::link) fn take_all(&mut self, other: &mut Self) {
         debug_assert_eq!(self.pending, 0);
-        self.append(other);
+        if let [only] = other.segments.make_contiguous()
+            && only.readable() + only.pending() < COPIED
+        {
+            self.push(only.content());
+            self.push(only.pending_content());
+        } else {
+            self.append(other);
+        }
         self.flush();
     }
 
@@ -72,15 +82,39 @@ impl Chain {
         trash.retired.extend(self.segments.drain(..taken));
     }
 
+    /// Drops what was taken, but keeps one block, as [`recycle`](Self::recycle) does, if
+    /// nothing else is there.
+    #[inline]
+    pub(in crate::buf::link) fn release_keeping(&mut self, most: usize) {
+        if self.readable == 0 && self.pending == 0 {
+            self.recycle(most);
+        } else {
+            self.release();
+        }
+    }
+
+    /// The next bytes, if they lie in one piece.
+    #[inline]
+    pub(in crate::buf::link) fn piece(&self, n: usize) -> Option<Region> {
+        let mut unread = self.segments.range(self.read_at.min(self.segments.len())..);
+        let first = unread.find(|segment| segment.readable() > 0)?;
+        (first.readable() >= n).then(|| first.peek(n))
+    }
+
     /// Empties the chain, and keeps one block, if it is no larger than so many bytes
     /// and nobody else has it.
     #[inline]
     pub(in crate::buf::link) fn recycle(&mut self, most: usize) {
-        self.retired.clear();
-        self.rest = None;
-        let keeps = self.segments.len() == 1
-            && self.segments[0].held() <= most
-            && self.segments[0].recycle();
+        if !self.retired.is_empty() {
+            self.retired.clear();
+        }
+        if self.rest.is_some() {
+            self.rest = None;
+        }
+        let keeps = match self.segments.make_contiguous() {
+            [only] if only.held() <= most => only.is_fresh() || only.recycle(),
+            _ => false,
+        };
         if keeps {
             (self.read_at, self.flush_at) = (0, 0);
             (self.readable, self.pending) = (0, 0);
