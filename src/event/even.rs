@@ -119,6 +119,9 @@ impl Loop {
             let Some((to, must)) = remote.least_busy_other(now) else {
                 continue;
             };
+            if !must && !remote.moves_by_itself() {
+                continue;
+            }
             let active = self.state.borrow_mut().active_since(since, remote);
             let many = match must {
                 true => active.len(),
@@ -134,6 +137,11 @@ impl Loop {
 }
 
 impl Remote {
+    /// Whether its connections move without having been told to.
+    pub(super) fn moves_by_itself(&self) -> bool {
+        self.options.rebalance && !self.tally.stays.load(Ordering::Relaxed)
+    }
+
     /// Which of the other workers that serve is the least busy; and whether this one does
     /// not serve any more.
     fn least_busy_other(self: &Arc<Self>, now: Time) -> Option<(Arc<Self>, bool)> {

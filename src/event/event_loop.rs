@@ -215,7 +215,7 @@ impl<H: Handler> EventLoop<H> {
             sticky: stream.sticky,
             counted,
         }));
-        if accepted.is_multiple_of(placement::LOOK_EVERY) {
+        if accepted.is_multiple_of(placement::LOOK_EVERY) && remote.moves_by_itself() {
             placement::even_out(remotes);
         }
         Ok(())
@@ -225,6 +225,8 @@ impl<H: Handler> EventLoop<H> {
     #[doc(alias = "LoadBalance")]
     #[doc(alias = "SetLoadBalance")]
     pub fn set_balance(&self, balance: Balance) {
+        let stays = balance == Balance::SourceHash;
+        self.inner.tally.stays.store(stays, Ordering::Relaxed);
         self.inner
             .balance
             .store(balance.to_number(), Ordering::Relaxed);
@@ -252,7 +254,8 @@ impl<H: Handler> EventLoop<H> {
     ///
     /// Besides, a worker that is busy gives connections to one that is much less busy, by
     /// itself, whatever their numbers are, as long as there is traffic: between two
-    /// requests, when all was handled and sent. Nothing needs to be called for that.
+    /// requests, when all was handled and sent. Nothing needs to be called for that;
+    /// [`Options::rebalance`] turns both off.
     pub fn rebalance(&self) {
         if let Some(crew) = self.inner.crew.get() {
             placement::even_out(self.inner.tally.serving(&crew.remotes));

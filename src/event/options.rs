@@ -33,6 +33,7 @@ pub struct Options {
     pub(super) phase_bytes: usize,
     pub(super) phase_time: Duration,
     pub(super) stack_size: Option<usize>,
+    pub(super) rebalance: bool,
 }
 
 impl Default for Options {
@@ -52,6 +53,7 @@ impl Default for Options {
             phase_bytes: 64 << 10,
             phase_time: Duration::from_micros(500),
             stack_size: None,
+            rebalance: true,
         }
     }
 }
@@ -179,6 +181,17 @@ impl Options {
     #[must_use]
     pub fn phase(mut self, bytes: usize, time: Duration) -> Self {
         (self.phase_bytes, self.phase_time) = (bytes.max(1), time);
+        self
+    }
+
+    /// Whether connections move by themselves from busy workers to those that have time:
+    /// they do, unless this says otherwise, or they were placed by the address of their
+    /// peer ([`SourceHash`](super::Balance::SourceHash)), which is to keep those of one
+    /// peer together. [`EventLoop::rebalance`](super::EventLoop::rebalance) moves them
+    /// whatever this says.
+    #[must_use]
+    pub fn rebalance(mut self, by_itself: bool) -> Self {
+        self.rebalance = by_itself;
         self
     }
 

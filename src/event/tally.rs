@@ -1,6 +1,6 @@
 //! What is counted of an event loop, on all workers.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use super::remote::{Remote, lock};
@@ -13,6 +13,8 @@ pub(super) struct Tally {
     parts: OnceLock<Weak<Parts>>,
     /// How many of the workers get new connections, if not all.
     serving: AtomicUsize,
+    /// Whether connections are to stay where they were placed.
+    pub(super) stays: AtomicBool,
     live: AtomicUsize,
     pub(super) accepted: AtomicU64,
     pub(super) stalled: AtomicU64,

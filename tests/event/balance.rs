@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
 
-use netpoll::event::{Connection, Next};
+use netpoll::event::{Balance, Connection, Next};
 
 use crate::common::{LONG, on, until};
-use crate::support::Server;
+use crate::support::{Server, echo};
 
 const THREADS: usize = 3;
 const EACH: usize = 8;
@@ -63,12 +63,21 @@ fn a_busy_worker_gives_connections_to_an_idle_one_under_traffic() {
             Ok(Next::Again)
         });
         server.event_loop.set_workers(1);
+        // As many whose peers have one address, which keeps them together.
+        let staying = Server::new(echo);
+        staying.event_loop.set_balance(Balance::SourceHash);
+        staying.event_loop.set_workers(1);
         let stop = Arc::new(AtomicBool::new(false));
         let connections = || server.event_loop.metrics().connections;
         // Peers of std, on threads of their own.
-        let peers: Vec<_> = (0..THREADS)
+        let peers: Vec<_> = (0..2 * THREADS)
             .map(|n| {
-                let (address, stop) = (server.address, Arc::clone(&stop));
+                let address = if n < THREADS {
+                    server.address
+                } else {
+                    staying.address
+                };
+                let stop = Arc::clone(&stop);
                 let clients: Vec<_> = (0..EACH)
                     .map(|_| TcpStream::connect(address).unwrap())
                     .collect();
@@ -81,6 +90,7 @@ fn a_busy_worker_gives_connections_to_an_idle_one_under_traffic() {
         until("they are there", || connections() == [THREADS * EACH, 0]);
         assert_eq!(server.event_loop.metrics().moved, 0);
         server.event_loop.set_workers(2);
+        staying.event_loop.set_workers(2);
 
         until("both have some", || connections().iter().all(|n| *n >= 6));
         work.lock().unwrap().clear();
@@ -97,6 +107,9 @@ fn a_busy_worker_gives_connections_to_an_idle_one_under_traffic() {
         let rounds: Vec<_> = peers.into_iter().map(|it| it.join().unwrap()).collect();
         assert!(rounds.iter().all(|rounds| *rounds > 0));
         assert!(server.event_loop.metrics().moved >= 6);
+        let stayed = staying.event_loop.metrics();
+        assert_eq!((stayed.moved, stayed.connections[1]), (0, 0));
+        assert_eq!(staying.end().cut_off, 0);
         assert_eq!(server.end().cut_off, 0);
     });
 }

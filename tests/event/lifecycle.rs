@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use netpoll::buf::LinkBuffer;
-use netpoll::event::{Balance, Connection, EventLoop, Handler, Next};
+use netpoll::event::{Balance, Connection, EventLoop, Handler, Next, Options};
 use netpoll::net::{TcpListener, TcpStream};
 use netpoll::os::unix::net::{UnixListener, UnixStream};
 use netpoll::thread;
@@ -390,7 +390,8 @@ fn skewed_connections_even_out_with_their_contexts_and_handles() {
 #[test]
 fn connections_are_balanced_as_it_was_said() {
     on(4, || {
-        let server = Server::new(echo);
+        let options = Options::new().rebalance(false);
+        let server = Server::with_options(echo, options);
         let connect = |n| {
             let clients: Vec<_> = (0..n).map(|_| server.connect()).collect();
             for client in &clients {
