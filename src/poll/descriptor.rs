@@ -11,7 +11,6 @@
 
 use std::cell::Cell;
 use std::io;
-use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -44,8 +43,6 @@ pub(crate) struct Descriptor {
     /// Held while the registration changes.
     registering: Mutex<()>,
 }
-
-const _: () = assert!(mem::offset_of!(Descriptor, write) == 56 && size_of::<Descriptor>() == 128);
 
 static DESCRIPTORS: LargeTable<Descriptor> = LargeTable::new();
 
@@ -397,5 +394,19 @@ impl Timeout {
             self.at.set(Some(at));
             at
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::offset_of;
+
+    use super::Descriptor;
+
+    #[test]
+    fn an_event_and_a_wait_touch_one_line() {
+        // The word of the second direction ends it.
+        assert_eq!(offset_of!(Descriptor, write), 56);
+        assert_eq!(size_of::<Descriptor>(), 128);
     }
 }

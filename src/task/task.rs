@@ -96,13 +96,6 @@ pub(super) struct Own {
     name: UnsafeCell<Option<Arc<str>>>,
 }
 
-const _: () = {
-    let own = mem::offset_of!(Task, own);
-    assert!(own + mem::offset_of!(Own, yielder) == 64, "the first line");
-    assert!(own + mem::offset_of!(Own, place) <= 128, "the second line");
-    assert!(size_of::<Task>() == 256, "four lines");
-};
-
 /// What a task is made of beside its coroutine.
 enum Stage {
     /// It is none yet, or none any more.
@@ -423,5 +416,20 @@ impl Task {
             }
         }
         own.trimmed.set(true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::offset_of;
+
+    use super::{Own, Task};
+
+    #[test]
+    fn a_wake_up_and_a_wait_touch_a_line_each() {
+        let own = offset_of!(Task, own);
+        assert_eq!(own + offset_of!(Own, yielder), 64);
+        assert!(own + offset_of!(Own, place) <= 128);
+        assert_eq!(size_of::<Task>(), 256);
     }
 }
