@@ -1,11 +1,11 @@
 //! Moving connections from busy workers to idle ones.
 //!
 //! Ten thousand connections that do nothing are less work than one that does much, so what
-//! counts is how busy a worker is: which part of its time it was on a processor, whatever
-//! with. Each looks now and then, while it has turns, says how busy it was, and gives some
-//! of the connections on which something happened to the one that is least busy, if that
-//! is much less busy. One that has no turns says nothing, and is taken for idle, so that
-//! nobody wakes up for all this.
+//! counts is how busy a worker is: which part of its time it was on a processor or waited
+//! for one, whatever it did there. Each looks now and then, while it has turns, says how
+//! busy it was, and gives some of the connections on which something happened to the one
+//! that is least busy, if that is much less busy. One that has no turns says nothing, and
+//! is taken for idle, so that nobody wakes up for all this.
 //!
 //! Only connections move on which nothing is going on: all that was received is handled,
 //! and all that was written is sent. What comes on the way waits in the socket.
@@ -18,7 +18,7 @@ use super::looper::Loop;
 use super::remote::Remote;
 use super::slot::Key;
 use super::state::State;
-use crate::sys::processor_time;
+use crate::sys::busy_time::BusyTime;
 use crate::task::Time;
 
 /// So often a worker that has turns looks.
@@ -62,24 +62,27 @@ impl Busyness {
 pub(super) struct Look {
     pub(super) next: Time,
     last: Time,
-    /// The processor's time until then.
+    busy_time: BusyTime,
+    /// What it was then.
     spent: Duration,
     rests: u32,
 }
 
 impl Look {
     pub(super) fn new(now: Time) -> Self {
+        let mut busy_time = BusyTime::default();
         Self {
             next: now.after(EVERY),
             last: now,
-            spent: processor_time::of_thread(),
+            spent: busy_time.of_thread(),
+            busy_time,
             rests: 0,
         }
     }
 
     /// How busy the worker was since the last time, in thousandths; and since when.
     fn look(&mut self, now: Time) -> (u32, Time) {
-        let spent = processor_time::of_thread();
+        let spent = self.busy_time.of_thread();
         let (used, passed) = (spent.saturating_sub(self.spent), now.since(self.last));
         let since = self.last;
         (self.spent, self.last, self.next) = (spent, now, now.after(EVERY));

@@ -1,5 +1,6 @@
 //! Layer 0: the only system calls, and what is asked of the processor.
 pub(crate) mod alarm;
+pub(crate) mod busy_time;
 pub(crate) mod cached;
 pub mod epoll;
 pub(crate) mod eventfd;
@@ -12,6 +13,5 @@ pub(crate) mod pidfd;
 pub(crate) mod pipe;
 pub(crate) mod poll;
 pub(crate) mod prefetch;
-pub(crate) mod processor_time;
 pub(crate) mod socket;
 pub(crate) mod splice;

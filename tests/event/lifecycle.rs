@@ -412,6 +412,7 @@ fn connections_are_balanced_as_it_was_said() {
         let connections = server.event_loop.metrics().connections;
         assert_eq!(connections.iter().max(), Some(&10), "{connections:?}");
         drop(third);
+        until("they are gone", || total(&server.event_loop) == 0);
         server.event_loop.set_balance(Balance::LessLoadedOfTwo);
         let _fourth = connect(40);
         let connections = server.event_loop.metrics().connections;
