@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `builder` | how a runtime is set up |
 //! | `runtime` | its handle, and the one that starts by itself |
+//! | `own_thread` | one that has its caller's thread for a worker |
 //! | `placement` | which worker gets a new task |
 //! | `worker` | the loop |
 //! | `blocking` | the threads that block instead of the workers |
@@ -21,6 +22,7 @@ mod builder;
 mod hooks;
 mod machine;
 mod monitor;
+mod own_thread;
 mod placement;
 mod report;
 mod runtime;
@@ -34,4 +36,5 @@ pub use runtime::Runtime;
 
 pub(crate) use blocking::{keep_thread, run_blocking, run_blocking_until};
 pub(crate) use machine::Spawn;
+pub(crate) use own_thread::OwnThread;
 pub(crate) use runtime::{Workers, spawn, task_panicked};

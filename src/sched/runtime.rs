@@ -51,10 +51,24 @@ pub struct Runtime {
 /// How many of the tasks that remain a report names.
 const NAMED: usize = 10;
 
+/// What a worker's thread does.
+pub(super) type Work = Box<dyn FnOnce(&Arc<Machine>) + Send>;
+
 static GLOBAL: OnceLock<Runtime> = OnceLock::new();
 
 impl Runtime {
     pub(super) fn start(options: Options) -> io::Result<Self> {
+        Self::start_with(options, |runtime, index, work| {
+            runtime.start_thread(&index.to_string(), work)
+        })
+    }
+
+    /// Starts it; each worker by `start_worker`, which is told its number, and what to run
+    /// on a thread for it.
+    pub(super) fn start_with(
+        options: Options,
+        mut start_worker: impl FnMut(&Self, usize, Work) -> io::Result<()>,
+    ) -> io::Result<Self> {
         if fork::is_child() {
             return Err(io::Error::other(fork::REFUSAL));
         }
@@ -82,9 +96,10 @@ impl Runtime {
         };
         for (index, place) in places.into_iter().enumerate() {
             let processor = (!processors.is_empty()).then(|| processors[index % processors.len()]);
-            runtime.start_thread(&index.to_string(), move |machine| {
+            let work = move |machine: &Arc<Machine>| {
                 machine.as_worker(index, || place.work(Arc::clone(machine), index, processor));
-            })?;
+            };
+            start_worker(&runtime, index, Box::new(work))?;
         }
         #[cfg(feature = "backtrace")]
         if runtime.machine.options.stuck_backtraces {
@@ -100,11 +115,7 @@ impl Runtime {
     }
 
     /// Starts the thread of a worker.
-    fn start_thread(
-        &self,
-        name: &str,
-        work: impl FnOnce(&Arc<Machine>) + Send + 'static,
-    ) -> io::Result<()> {
+    pub(super) fn start_thread(&self, name: &str, work: Work) -> io::Result<()> {
         self.machine.worker_comes();
         let machine = Arc::clone(&self.machine);
         let thread = std::thread::Builder::new()
@@ -114,6 +125,10 @@ impl Runtime {
             self.machine.worker_leaves();
         }
         thread.map(drop)
+    }
+
+    pub(super) fn machine(&self) -> &Arc<Machine> {
+        &self.machine
     }
 
     /// How many workers it has.

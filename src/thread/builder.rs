@@ -114,7 +114,7 @@ impl Builder {
     }
 
     #[track_caller]
-    fn spawn_with<F, T>(
+    pub(super) fn spawn_with<F, T>(
         self,
         f: F,
         start: impl FnOnce(Spawn) -> io::Result<Id>,

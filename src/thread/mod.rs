@@ -11,6 +11,7 @@ mod builder;
 mod current;
 mod handle;
 mod local;
+mod run;
 mod scope;
 mod signal;
 mod sleep;

@@ -47,13 +47,15 @@ pub(crate) const FLOOR: &str = "raw";
 pub(crate) const CONTROL: &str = "raw-again";
 
 /// The servers that echo, in the order of the report.
-pub(crate) static SERVERS: [Server; 16] = [
+pub(crate) static SERVERS: [Server; 18] = [
     raw::SERVER,
     raw::AGAIN,
     raw_phases::SERVER,
+    raw::THREADS,
     netpoll::SERVER,
     netpoll_buffered::SERVER,
     netpoll::HEAP,
+    netpoll::THREADS,
     netpoll_event::SERVER,
     tokio::SERVER,
     tokio_shared::SERVER,

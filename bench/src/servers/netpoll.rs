@@ -27,19 +27,42 @@ pub(super) const HEAP: Server = Server {
 
 const SMALL: usize = 4096;
 
-pub(super) fn serve(echo: fn(TcpStream, usize) -> io::Result<()>, buffer: usize) -> io::Result<()> {
-    netpoll::Builder::new().workers(1).build_global()?;
+/// On a thread of the runtime's own, under its monitor.
+pub(super) const THREADS: Server = Server {
+    name: "netpoll-threads",
+    about: "the same in a process with three threads, as it is by default",
+    usual: false,
+    most: usize::MAX,
+    run: |buffer| {
+        netpoll::Builder::new().workers(1).build_global()?;
+        let accepting = thread::spawn(move || accept(on_stack, buffer));
+        accepting.join().expect("accepting does not panic")
+    },
+};
+
+/// Serves on the thread that there is, as tokio does with its current-thread runtime.
+pub(super) fn serve(echo: Echo, buffer: usize) -> io::Result<()> {
+    alone(move || accept(echo, buffer))
+}
+
+/// Runs something on a runtime that consists of the calling thread.
+pub(super) fn alone(main: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
+    let runtime = netpoll::Builder::new().workers(1).monitor(false);
+    runtime.run(main)?
+}
+
+/// Serves one connection, with a buffer of so many bytes.
+type Echo = fn(TcpStream, usize) -> io::Result<()>;
+
+fn accept(echo: Echo, buffer: usize) -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     announce(listener.local_addr()?)?;
-    let accepting = thread::spawn(move || {
-        for stream in listener.incoming() {
-            let stream = stream?;
-            stream.set_nodelay(true)?;
-            thread::spawn(move || echo(stream, buffer));
-        }
-        Ok(())
-    });
-    accepting.join().expect("accepting does not panic")
+    for stream in listener.incoming() {
+        let stream = stream?;
+        stream.set_nodelay(true)?;
+        thread::spawn(move || echo(stream, buffer));
+    }
+    Ok(())
 }
 
 fn on_stack(mut stream: TcpStream, _: usize) -> io::Result<()> {

@@ -5,6 +5,7 @@ use std::io;
 use netpoll::event::{Connection, EventLoop, Next};
 use netpoll::net::TcpListener;
 
+use super::netpoll::alone;
 use super::{Server, announce};
 
 /// What was received is sent as it is.
@@ -14,10 +15,11 @@ pub(super) const SERVER: Server = Server {
     usual: true,
     most: usize::MAX,
     run: |_| {
-        netpoll::Builder::new().workers(1).build_global()?;
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        announce(listener.local_addr()?)?;
-        EventLoop::new(echo).serve(listener)
+        alone(|| {
+            let listener = TcpListener::bind("127.0.0.1:0")?;
+            announce(listener.local_addr()?)?;
+            EventLoop::new(echo).serve(listener)
+        })
     },
 };
 

@@ -31,6 +31,23 @@ pub(super) const AGAIN: Server = Server {
     ..SERVER
 };
 
+/// As in every server that has more than one thread: the kernel counts the users of a
+/// descriptor in each call, because another thread could close it.
+pub(super) const THREADS: Server = Server {
+    name: "raw-threads",
+    about: "the same in a process with a second thread, which sleeps",
+    usual: false,
+    run: |buffer| {
+        std::thread::spawn(|| {
+            loop {
+                std::thread::park();
+            }
+        });
+        run(buffer)
+    },
+    ..SERVER
+};
+
 const BUFFER: usize = 64 * 1024;
 const EVENTS: usize = 128;
 /// No descriptor has this number.

@@ -10,6 +10,7 @@ use netpoll::mux::WriteQueue;
 use netpoll::net::{TcpListener, TcpStream};
 use netpoll::sync::{Arc, Mutex};
 
+use super::netpoll::alone;
 use super::{Server, announce};
 
 /// How many answers may wait for tokio's writer, in frames: as many as netpoll's bound.
@@ -83,25 +84,24 @@ where
         }
     };
 
-    netpoll::Builder::new().workers(1).build_global()?;
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    announce(listener.local_addr()?)?;
-    let accepting = netpoll::thread::spawn(move || {
+    alone(move || {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        announce(listener.local_addr()?)?;
         for stream in listener.incoming() {
             let stream = stream?;
             stream.set_nodelay(true)?;
             netpoll::thread::spawn(move || serve(stream));
         }
         Ok(())
-    });
-    accepting.join().expect("accepting does not panic")
+    })
 }
 
 fn event(handler: impl Handler) -> io::Result<()> {
-    netpoll::Builder::new().workers(1).build_global()?;
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    announce(listener.local_addr()?)?;
-    EventLoop::new(handler).serve(listener)
+    alone(|| {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        announce(listener.local_addr()?)?;
+        EventLoop::new(handler).serve(listener)
+    })
 }
 
 fn answer(connection: &mut Connection, size: usize) -> io::Result<Next> {
