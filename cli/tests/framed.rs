@@ -158,6 +158,21 @@ fn a_frame_that_is_too_long_ends_its_connection_and_is_complained_about() {
 }
 
 #[test]
+fn a_length_that_comes_in_two_parts_is_complained_about_too() {
+    with_servers(|server| {
+        let one = frame(b"one");
+        let mut stream = server.connect();
+        // When the first is answered, the beginning of the second was received with it.
+        stream.write_all(&[&one[..], &[0xff; 2]].concat()).unwrap();
+        let mut came = vec![0; one.len()];
+        stream.read_exact(&mut came).unwrap();
+        stream.write_all(&[0xff; 2]).unwrap();
+        assert_eq!(stream.read(&mut [0; 10]).unwrap(), 0);
+        server.complains("reading a frame failed: its length is said to be 4294967295");
+    });
+}
+
+#[test]
 fn what_is_in_front_of_a_frame_that_is_too_long_is_answered() {
     with_servers(|server| {
         let before = frame(b"one").repeat(3);

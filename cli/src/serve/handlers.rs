@@ -46,8 +46,9 @@ impl<F: Request> Handlers<F> {
 }
 
 impl<F: Request> Service for Handlers<F> {
-    /// On a task of the server's runtime, whose workers the event loop uses then.
     fn admit(&self, stream: Stream) -> io::Result<()> {
+        // The event loop takes the workers of the first task that gives it one, the
+        // acceptor.
         self.open.fetch_add(1, Ordering::Relaxed);
         let adopted = self.event_loop.adopt(stream, LinkBuffer::new());
         if adopted.is_err() {

@@ -98,28 +98,26 @@ fn echo_frames<R: Read>(
         if there.is_empty() {
             return Ok(());
         }
-        let front = match frames::look(there, there.len()) {
-            Ok(front) => front,
-            Err(why) => {
-                complain(report, why);
-                return Err(why.into());
-            }
-        };
+        let front = frames::look(there, there.len()).inspect_err(|why| complain(report, *why))?;
         if front.frames > 0 {
             send(stream, front.frames, &there[..front.len])?;
             reader.consume(front.len);
         } else {
-            echo_one(&mut reader, stream)?;
+            echo_one(&mut reader, stream, report)?;
         }
     }
 }
 
 /// Sends back a frame of which only a part is in the buffer. Not inlined, as above.
 #[inline(never)]
-fn echo_one<R: Read>(reader: &mut BufReader<R>, stream: &Stream) -> io::Result<()> {
+fn echo_one<R: Read>(
+    reader: &mut BufReader<R>,
+    stream: &Stream,
+    report: &Report,
+) -> io::Result<()> {
     let mut header = [0; HEADER];
     reader.read_exact(&mut header)?;
-    let length = frames::length(header)?;
+    let length = frames::length(header).inspect_err(|why| complain(report, *why))?;
     let mut frame = header.to_vec();
     // It grows as it comes: who only says that there will be much gets no memory for it.
     let missing = length - HEADER;
