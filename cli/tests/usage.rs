@@ -93,7 +93,7 @@ fn help_and_version_are_no_errors() {
     for (arguments, part) in [
         (&["--help"][..], "serve"),
         (&["serve", "echo", "--help"], "--grace"),
-        (&["serve", "echo", "--help"], "not answered"),
+        (&["serve", "echo", "--help"], "owe no answer"),
         (&["serve", "echo", "--help"], "[default: handler]"),
         (&["serve", "echo", "-h"], "--framed"),
         (&["load", "--help"], "--framed"),
