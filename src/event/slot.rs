@@ -250,8 +250,8 @@ impl Extra {
     }
 
     fn is_empty(&mut self) -> bool {
-        // Only handles make others: without one, nobody will ask for anything any more, and
-        // what they have asked for was done, because a command to look is a handle, too.
+        // Where the loop has the only one, nobody can ask for anything any more, and what was
+        // asked for has been done: the command to look at it holds one, too.
         let is_unheld = |shared: &mut Arc<Shared>| Arc::get_mut(shared).is_some();
         self.stash.len() == 0
             && self.output.is_none()

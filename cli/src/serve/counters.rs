@@ -1,8 +1,8 @@
 //! What is counted for each request: on the thread that serves it, without a
 //! locked instruction, in a cache line that no other thread writes.
 //!
-//! Tasks of one worker share its counters. They change them between two waits, so
-//! no two do so at once, and loading, adding and storing loses nothing.
+//! Tasks and handlers of one worker share its counters. They change them between two
+//! waits, so no two do so at once, and loading, adding and storing loses nothing.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
