@@ -48,11 +48,12 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Protocol {
-    /// Send back what comes in, on a task for each connection.
+    /// Send back what comes in.
     ///
     /// While something happens it shows, once a second: open connections, bytes and
-    /// requests a second, tasks, and resident memory. A request is what one read
-    /// brought and was sent back; the server knows of no other boundaries.
+    /// requests a second, tasks, and resident memory. A request is a frame with
+    /// --framed, and otherwise what came at once and was sent back: the server knows of
+    /// no other boundaries then.
     Echo(ServeEcho),
     /// Pass connections on to other servers.
     ///
@@ -92,6 +93,31 @@ pub(crate) struct Serving {
 pub(crate) struct ServeEcho {
     #[command(flatten)]
     pub(crate) serving: Serving,
+
+    /// What serves a connection.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) mode: Mode,
+
+    /// Expect messages with their length in front, 4 bytes in big-endian, and send back
+    /// whole ones.
+    ///
+    /// The length does not count itself. One of more than 16M ends the connection, and
+    /// so does the client's end in the middle of a message; neither is answered.
+    #[arg(long)]
+    pub(crate) framed: bool,
+}
+
+/// What serves a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// A function that its worker calls when something has come. A connection on which
+    /// nothing happens is a struct of about a hundred bytes. When the server stops,
+    /// those that owe no answer end at once, and the others when they have given it.
+    #[default]
+    Handler,
+    /// A task of its own, which costs a page of memory while it waits. When the server
+    /// stops, connections go on until their clients close.
+    Task,
 }
 
 /// The options of `serve proxy`.

@@ -9,8 +9,10 @@
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
-/// Bytes in a buffer.
-pub(crate) const SIZE: usize = 16 * 1024;
+use crate::frames::HEADER;
+
+/// Bytes in a buffer: a message of 16 KiB leaves at once, also with its header.
+pub(crate) const SIZE: usize = HEADER + 16 * 1024;
 
 /// How many unused ones a worker keeps.
 const KEPT: usize = 32;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! netpoll                                     an echo server on 127.0.0.1:7000
-//! netpoll serve echo --listen 127.0.0.1:0 --quiet
+//! netpoll serve echo --listen 127.0.0.1:0 --quiet --mode task --framed
 //! netpoll serve proxy --listen 127.0.0.1:8000 --to 127.0.0.1:7000
 //! netpoll load 127.0.0.1:7000 --connections 1000
 //! ```
@@ -15,6 +15,7 @@
 //! | `signals` | Ctrl-C, once and twice |
 //! | `place` | where to listen and to connect |
 //! | `units` | figures for people |
+//! | `frames` | messages that say how long they are |
 //! | `buffers` | big buffers for tasks that need one at the moment |
 //! | `serve/` | the servers |
 //! | `load/` | the load generator |
@@ -25,6 +26,7 @@ mod args;
 mod buffers;
 mod console;
 mod failure;
+mod frames;
 mod load;
 mod place;
 mod serve;
@@ -55,7 +57,7 @@ fn run(command: Option<Command>) -> Result<ExitCode, Failure> {
         None => serve::echo(&ServeEcho::default(), serve::Hints::Shown)?,
         Some(Command::Serve { protocol }) => match protocol {
             Protocol::Echo(options) => serve::echo(&options, serve::Hints::Hidden)?,
-            Protocol::Proxy(options) => serve::proxy(options)?,
+            Protocol::Proxy(options) => serve::proxy(&options)?,
         },
         Some(Command::Load(plan)) => {
             if let Err(conflict) = plan.check() {

@@ -6,15 +6,15 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{NETPOLL, Server, bytes, eventually, round_trip, with_workers};
+use support::{NETPOLL, Server, bytes, eventually, round_trip, with_modes};
 
 #[test]
 fn it_neither_spins_nor_gives_up() {
-    with_workers(|workers| {
+    with_modes(|workers, mode| {
         let mut command = Command::new("sh");
         command
-            .args(["-c", "ulimit -n 64; exec \"$0\" serve echo --listen 127.0.0.1:0 --quiet --workers \"$1\""])
-            .args([NETPOLL, workers]);
+            .args(["-c", "ulimit -n 64; exec \"$0\" serve echo --listen 127.0.0.1:0 --quiet --workers \"$1\" --mode \"$2\""])
+            .args([NETPOLL, workers, mode]);
         let mut server = Server::start(command);
 
         // All of them connect: the system does that, as long as its queue has room.

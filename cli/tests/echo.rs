@@ -8,12 +8,12 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use support::{Server, bytes, eventually, fill, round_trip, with_workers};
+use support::{Server, bytes, eventually, fill, round_trip, with_modes};
 
 #[test]
 fn five_hundred_connections_at_once_get_their_bytes_back() {
-    with_workers(|workers| {
-        let server = Server::echo(workers, &["--quiet"]);
+    with_modes(|workers, mode| {
+        let server = Server::echo_by(workers, mode, &["--quiet"]);
         let mut streams: Vec<_> = (0..500).map(|_| server.connect()).collect();
         // Around the sizes at which the server changes buffers.
         for length in [1, 511, 512, 513, 2000] {
@@ -45,8 +45,8 @@ fn five_hundred_connections_at_once_get_their_bytes_back() {
 
 #[test]
 fn much_at_once_comes_back_in_order() {
-    with_workers(|workers| {
-        let server = Server::echo(workers, &["--quiet"]);
+    with_modes(|workers, mode| {
+        let server = Server::echo_by(workers, mode, &["--quiet"]);
         let clients: Vec<_> = (0..4)
             .map(|seed| {
                 let mut reader = server.connect();
@@ -73,8 +73,8 @@ fn much_at_once_comes_back_in_order() {
 
 #[test]
 fn a_client_that_has_said_all_still_gets_its_echo() {
-    with_workers(|workers| {
-        let server = Server::echo(workers, &["--quiet"]);
+    with_modes(|workers, mode| {
+        let server = Server::echo_by(workers, mode, &["--quiet"]);
         for length in [0, 1, 511, 512, 513, 16 << 10, 100_000] {
             let mut stream = server.connect();
             let sent = bytes(length, length);
@@ -89,8 +89,8 @@ fn a_client_that_has_said_all_still_gets_its_echo() {
 
 #[test]
 fn a_client_that_reads_nothing_holds_up_nobody() {
-    with_workers(|workers| {
-        let server = Server::echo(workers, &["--quiet"]);
+    with_modes(|workers, mode| {
+        let server = Server::echo_by(workers, mode, &["--quiet"]);
         let mut deaf = server.connect();
         let sent = fill(&mut deaf);
         for seed in 0..10 {
@@ -106,8 +106,8 @@ fn a_client_that_reads_nothing_holds_up_nobody() {
 
 #[test]
 fn quiet_says_where_it_listens_and_no_more() {
-    with_workers(|workers| {
-        let server = Server::echo(workers, &["--quiet"]);
+    with_modes(|workers, mode| {
+        let server = Server::echo_by(workers, mode, &["--quiet"]);
         let mut stream = server.connect();
         round_trip(&mut stream, b"hello");
         // Longer than the time between two lines of figures.
@@ -118,7 +118,8 @@ fn quiet_says_where_it_listens_and_no_more() {
         let ended = server.end();
         assert_eq!(ended.stdout.len(), 2, "{ended:?}");
         assert!(ended.stdout[0].starts_with("listening on 127.0.0.1:"));
-        assert!(ended.stdout[0].contains(&format!("{workers} worker")));
+        let way = format!("(echo by {mode}, {workers} worker");
+        assert!(ended.stdout[0].contains(&way), "{ended:?}");
         ended.assert_totals(&["1 connection accepted", "16 bytes echoed"]);
         assert!(ended.stderr.is_empty(), "{ended:?}");
     });
@@ -126,23 +127,34 @@ fn quiet_says_where_it_listens_and_no_more() {
 
 #[test]
 fn figures_come_when_something_changes() {
-    with_workers(|workers| {
-        let mut server = Server::echo(workers, &[]);
-        let mut stream = server.connect();
-        round_trip(&mut stream, &bytes(1, 100));
-        let line = server.says("/s");
-        for part in ["1 connection,", "requests/s", "2 tasks", "resident"] {
-            assert!(line.contains(part), "{line}");
+    with_modes(|workers, mode| {
+        let mut server = Server::echo_by(workers, mode, &[]);
+        let mut streams: Vec<_> = (0..5).map(|_| server.connect()).collect();
+        for stream in &mut streams {
+            round_trip(stream, &bytes(1, 100));
         }
+        // The acceptor is one, and there is one for each of the connections, or the workers.
+        let tasks = match (mode, workers) {
+            ("task", _) => "6 tasks",
+            (_, "1") => "2 tasks",
+            _ => "3 tasks",
+        };
+        server.says_all(&[
+            "5 connections, ",
+            "B/s, ",
+            " requests/s, ",
+            tasks,
+            "resident",
+        ]);
         server.says("0 B/s, 0 requests/s");
         // The thread behind them sleeps after a while; what comes then wakes it.
         for pause in [500, 3000] {
             thread::sleep(Duration::from_millis(pause));
-            round_trip(&mut stream, b"once more");
+            round_trip(&mut streams[0], b"once more");
             server.says_other_than(", 0 B/s");
             server.says(", 0 B/s, 0 requests/s");
         }
-        drop(stream);
+        drop(streams);
         server.says("0 connections");
     });
 }
@@ -150,9 +162,9 @@ fn figures_come_when_something_changes() {
 #[test]
 fn an_idle_server_sleeps() {
     let mut servers = Vec::new();
-    with_workers(|workers| {
+    with_modes(|workers, mode| {
         for options in [&["--quiet"][..], &[]] {
-            let server = Server::echo(workers, options);
+            let server = Server::echo_by(workers, mode, options);
             let mut streams: Vec<_> = (0..50).map(|_| server.connect()).collect();
             for stream in &mut streams {
                 round_trip(stream, b"hello");
@@ -176,14 +188,14 @@ fn an_idle_server_sleeps() {
 
 #[test]
 fn nobody_reading_its_output_is_no_reason_to_stop() {
-    with_workers(|workers| {
+    with_modes(|workers, mode| {
         // A reader that takes the first line and goes.
         let mut shell = Command::new("sh")
             .args([
                 "-c",
-                "exec \"$0\" serve echo --listen 127.0.0.1:0 --workers \"$1\" 2>&1",
+                "exec \"$0\" serve echo --listen 127.0.0.1:0 --workers \"$1\" --mode \"$2\" 2>&1",
             ])
-            .args([support::NETPOLL, workers])
+            .args([support::NETPOLL, workers, mode])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

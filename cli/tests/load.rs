@@ -9,11 +9,11 @@ use std::time::Duration;
 use serde_json::Value;
 use support::faulty::{read_all, serve};
 use support::load::{assert_adds_up, json, load, load_json};
-use support::{NETPOLL, Server, with_workers};
+use support::{NETPOLL, Server, with_modes, with_workers};
 
 #[test]
 fn every_byte_of_every_size_comes_back() {
-    with_workers(|workers| {
+    with_modes(|workers, mode| {
         for (connections, size, in_flight, requests) in [
             (1, "1", 1, 1_u64),
             (1, "1", 1000, 5000),
@@ -26,7 +26,7 @@ fn every_byte_of_every_size_comes_back() {
             // More than all buffers on the way hold.
             (2, "24M", 2, 8),
         ] {
-            let server = Server::echo(workers, &["--quiet"]);
+            let server = Server::echo_by(workers, mode, &["--quiet"]);
             let figures = load_json(&[
                 &server.address.to_string(),
                 &format!("--connections={connections}"),
@@ -50,6 +50,56 @@ fn every_byte_of_every_size_comes_back() {
             ]);
         }
     });
+}
+
+#[test]
+fn every_byte_of_every_frame_comes_back() {
+    with_modes(|workers, mode| {
+        for (connections, size, in_flight, requests) in [
+            (1, "1", 1, 1_u64),
+            (1, "1", 1000, 5000),
+            (50, "64", 16, 20_000),
+            (500, "64", 1, 5000),
+            (7, "513", 3, 2000),
+            (10, "16K", 4, 500),
+            (10, "20001", 7, 1000),
+            (2, "16M", 2, 4),
+        ] {
+            let server = Server::echo_by(workers, mode, &["--quiet", "--framed"]);
+            let figures = load_json(&[
+                "--framed",
+                &server.address.to_string(),
+                &format!("--connections={connections}"),
+                &format!("--size={size}"),
+                &format!("--in-flight={in_flight}"),
+                &format!("--requests={requests}"),
+                &format!("--workers={workers}"),
+                "--timeout=60",
+            ]);
+            assert_eq!(figures["ok"], true, "{figures:#}");
+            assert_eq!(figures["framed"], true, "{figures:#}");
+            assert_eq!(figures["requests"], requests);
+            assert_eq!(figures["bytes_checked"], figures["bytes"]);
+            server.signal("TERM");
+            let bytes = format!("{} bytes echoed", figures["bytes"]);
+            server.end().assert_totals(&[&bytes, "0 cut off"]);
+        }
+    });
+}
+
+#[test]
+fn frames_are_said_and_are_bytes_to_whom_they_mean_nothing() {
+    let server = Server::echo("1", &["--quiet"]);
+    let options = ["--framed", "--size=1", "--requests=1000", "--quiet"];
+    let output = load(&[&[&server.address.to_string()[..]], &options[..]].concat());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in [
+        "1 byte a request with its length in front",
+        "5000 bytes came back as sent",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
 }
 
 #[test]

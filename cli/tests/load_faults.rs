@@ -57,6 +57,37 @@ fn a_byte_that_is_changed_is_found() {
 }
 
 #[test]
+fn a_header_that_is_changed_is_found() {
+    with_workers(|workers| {
+        // Each byte of the first, and of one later on.
+        for place in [0, 1, 2, 3, 10 * 68, 10 * 68 + 3] {
+            let address = serve_changed(place, |bytes| bytes[0] ^= 0x20);
+            let figures = load(address, workers, &["--framed", "--in-flight=16"]);
+            assert_failed(&figures, "wrong_bytes", 1, &format!("byte {place} is not"));
+            assert_eq!(figures["connections"]["completed"], 4);
+        }
+        // It is told from a message that is shorter.
+        let address = serve_changed(0, |bytes| bytes[3] = 63);
+        let figures = load(address, workers, &["--framed"]);
+        assert_failed(
+            &figures,
+            "wrong_bytes",
+            1,
+            "byte 3 is not the one sent: one byte was",
+        );
+        // Or a server that answers without headers.
+        let address = serve_changed(0, |bytes| drop(bytes.drain(..4)));
+        let figures = load(address, workers, &["--framed"]);
+        assert_failed(
+            &figures,
+            "wrong_bytes",
+            1,
+            "byte 0 is not the one sent: 4 bytes were lost",
+        );
+    });
+}
+
+#[test]
 fn a_byte_that_is_lost_is_found() {
     with_workers(|workers| {
         // With more behind it.

@@ -7,13 +7,13 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
-use support::{LONG, Server, bytes, eventually, fill, round_trip, with_workers};
+use support::{LONG, Server, bytes, eventually, fill, frame, round_trip, with_modes, with_workers};
 
 #[test]
-fn open_connections_are_served_until_their_clients_close() {
+fn tasks_serve_open_connections_until_their_clients_close() {
     with_workers(|workers| {
         for signal in ["TERM", "INT"] {
-            let mut server = Server::echo(workers, &["--quiet", "--grace", "60"]);
+            let mut server = Server::echo_by(workers, "task", &["--quiet", "--grace", "60"]);
             let mut streams: Vec<_> = (0..100).map(|_| server.connect()).collect();
             for stream in &mut streams {
                 round_trip(stream, b"before");
@@ -41,9 +41,77 @@ fn open_connections_are_served_until_their_clients_close() {
 }
 
 #[test]
-fn with_nobody_there_it_ends_at_once() {
+fn handlers_leave_connections_that_owe_no_answer() {
     with_workers(|workers| {
-        let server = Server::echo(workers, &["--grace", "3600"]);
+        for framed in [&[][..], &["--framed"]] {
+            let options = [&["--quiet", "--grace", "3600"], framed].concat();
+            let server = Server::echo_by(workers, "handler", &options);
+            let mut streams: Vec<_> = (0..100).map(|_| server.connect()).collect();
+            for stream in &mut streams {
+                round_trip(stream, &frame(b"before"));
+            }
+            server.signal("TERM");
+            for stream in &mut streams {
+                assert_eq!(stream.read(&mut [0; 10]).unwrap(), 0);
+            }
+            let ended = server.end();
+            assert_eq!(ended.status.code(), Some(0));
+            ended.assert_totals(&["100 connections accepted", "1000 bytes", "0 cut off"]);
+        }
+    });
+}
+
+#[test]
+fn handlers_wait_for_a_frame_that_has_begun() {
+    with_workers(|workers| {
+        let options = ["--framed", "--grace", "3600"];
+        let mut server = Server::echo_by(workers, "handler", &options);
+        let mut idle = server.connect();
+        round_trip(&mut idle, &frame(b"before"));
+        let mut begun = server.connect();
+        let message = frame(&bytes(1, 3000));
+        begin(&mut begun, &message[..100]);
+        server.signal("TERM");
+        server.says("stopping: 2 connections");
+        assert_eq!(idle.read(&mut [0; 10]).unwrap(), 0);
+        let mut came = vec![0; message.len()];
+        begun.write_all(&message[100..]).unwrap();
+        begun.read_exact(&mut came).unwrap();
+        assert!(came == message, "other bytes came back");
+        assert_eq!(begun.read(&mut [0; 10]).unwrap(), 0);
+        let ended = server.end();
+        assert_eq!(ended.status.code(), Some(0));
+        ended.assert_totals(&["2 connections accepted", "0 cut off"]);
+    });
+}
+
+/// Sends the beginning of a frame, and returns when the server has received it: it was sent
+/// at once with a whole one, which was answered.
+fn begin(stream: &mut TcpStream, beginning: &[u8]) {
+    let one = frame(b"one");
+    stream.write_all(&[&one, beginning].concat()).unwrap();
+    let mut came = vec![0; one.len()];
+    stream.read_exact(&mut came).unwrap();
+    assert!(came == one, "other bytes came back");
+}
+
+#[test]
+fn a_frame_that_is_never_whole_is_cut_off() {
+    with_modes(|workers, mode| {
+        let server = Server::echo_by(workers, mode, &["--framed", "--grace", "1"]);
+        let mut begun = server.connect();
+        begin(&mut begun, &frame(&bytes(1, 3000))[..100]);
+        server.signal("TERM");
+        let ended = server.end();
+        assert_eq!(ended.status.code(), Some(0));
+        ended.assert_totals(&["1 connection accepted", "7 bytes", "1 cut off"]);
+    });
+}
+
+#[test]
+fn with_nobody_there_it_ends_at_once() {
+    with_modes(|workers, mode| {
+        let server = Server::echo_by(workers, mode, &["--grace", "3600"]);
         server.signal("TERM");
         let ended = server.end();
         assert_eq!(ended.status.code(), Some(0));
@@ -53,9 +121,9 @@ fn with_nobody_there_it_ends_at_once() {
 }
 
 #[test]
-fn who_does_not_close_is_cut_off_and_counted() {
+fn whose_task_still_waits_is_cut_off_and_counted() {
     with_workers(|workers| {
-        let server = Server::echo(workers, &["--grace", "1"]);
+        let server = Server::echo_by(workers, "task", &["--grace", "1"]);
         let mut staying: Vec<_> = (0..3).map(|_| server.connect()).collect();
         let mut going = server.connect();
         for stream in staying.iter_mut().chain([&mut going]) {
@@ -76,8 +144,8 @@ fn who_does_not_close_is_cut_off_and_counted() {
 
 #[test]
 fn who_does_not_read_is_cut_off_too() {
-    with_workers(|workers| {
-        let server = Server::echo(workers, &["--quiet", "--grace", "1"]);
+    with_modes(|workers, mode| {
+        let server = Server::echo_by(workers, mode, &["--quiet", "--grace", "1"]);
         let mut deaf = server.connect();
         fill(&mut deaf);
         server.signal("TERM");
@@ -89,10 +157,10 @@ fn who_does_not_read_is_cut_off_too() {
 
 #[test]
 fn without_grace_it_ends_at_once() {
-    with_workers(|workers| {
-        let server = Server::echo(workers, &["--grace", "0"]);
+    with_modes(|workers, mode| {
+        let server = Server::echo_by(workers, mode, &["--framed", "--grace", "0"]);
         let mut stream = server.connect();
-        round_trip(&mut stream, b"hello");
+        begin(&mut stream, &frame(b"never whole")[..8]);
         server.signal("TERM");
         let ended = server.end();
         assert_eq!(ended.status.code(), Some(0));
@@ -102,15 +170,15 @@ fn without_grace_it_ends_at_once() {
 
 #[test]
 fn a_second_signal_ends_it_where_it_is() {
-    with_workers(|workers| {
+    with_modes(|workers, mode| {
         for (first, second, status) in [
             ("INT", "INT", 130),
             ("TERM", "INT", 130),
             ("INT", "TERM", 143),
         ] {
-            let mut server = Server::echo(workers, &["--grace", "3600"]);
+            let mut server = Server::echo_by(workers, mode, &["--framed", "--grace", "3600"]);
             let mut stream = server.connect();
-            round_trip(&mut stream, b"hello");
+            begin(&mut stream, &frame(b"never whole")[..8]);
             server.signal(first);
             server.says("stopping");
             // The same signal twice in a moment is taken for one.
@@ -126,10 +194,10 @@ fn a_second_signal_ends_it_where_it_is() {
 #[test]
 fn a_signal_that_comes_twice_at_once_is_one() {
     // As `timeout` sends it: to the process, and to its group.
-    with_workers(|workers| {
-        let server = Server::echo(workers, &["--grace", "1"]);
+    with_modes(|workers, mode| {
+        let server = Server::echo_by(workers, mode, &["--framed", "--grace", "1"]);
         let mut stream = server.connect();
-        round_trip(&mut stream, b"hello");
+        begin(&mut stream, &frame(b"never whole")[..8]);
         let id = server.id();
         let twice = format!("kill -s TERM {id}; kill -s TERM {id}");
         let status = std::process::Command::new("sh")
@@ -143,8 +211,8 @@ fn a_signal_that_comes_twice_at_once_is_one() {
 
 #[test]
 fn connections_that_come_while_it_stops_are_refused_or_served() {
-    with_workers(|workers| {
-        let server = Server::echo(workers, &["--quiet", "--grace", "60"]);
+    with_modes(|workers, mode| {
+        let server = Server::echo_by(workers, mode, &["--quiet", "--grace", "60"]);
         let address = server.address;
         let clients: Vec<_> = (0..4)
             .map(|_| {
@@ -188,7 +256,7 @@ fn connections_that_come_while_it_stops_are_refused_or_served() {
 fn a_stop_reaches_connections_that_came_and_went() {
     // Places in the registry are used again.
     with_workers(|workers| {
-        let server = Server::echo(workers, &["--grace", "1"]);
+        let server = Server::echo_by(workers, "task", &["--grace", "1"]);
         for round in 0..5 {
             let mut streams: Vec<_> = (0..20).map(|_| server.connect()).collect();
             for (index, stream) in streams.iter_mut().enumerate() {

@@ -32,6 +32,17 @@ fn wrong_options_are_named() {
         ),
         (&["serve", "echo", "--grace", "-1"], "-1"),
         (&["serve", "echo", "--grace", "99999999999"], "--grace"),
+        (&["serve", "echo", "--mode"], "--mode"),
+        (&["serve", "echo", "--mode", "thread"], "--mode"),
+        (&["serve", "echo", "--framed", "4"], "'4'"),
+        (
+            &["serve", "proxy", "--to", "127.0.0.1:1", "--mode", "task"],
+            "--mode",
+        ),
+        (
+            &["serve", "proxy", "--to", "127.0.0.1:1", "--framed"],
+            "--framed",
+        ),
         (&["serve", "chargen"], "chargen"),
         (&["load", "nowhere"], "nowhere"),
         (&["load", "127.0.0.1"], "127.0.0.1"),
@@ -41,6 +52,9 @@ fn wrong_options_are_named() {
         (&["load", "--connections", "1000001"], "--connections"),
         (&["load", "--size", "0"], "--size"),
         (&["load", "--size", "2G"], "--size"),
+        (&["load", "--framed", "--size", "16385K"], "16M or less"),
+        (&["load", "--framed", "--size", "17M"], "--size"),
+        (&["load", "--mode", "task"], "--mode"),
         (&["load", "--in-flight", "0"], "--in-flight"),
         (&["load", "--in-flight", "few"], "--in-flight"),
         (&["load", "--duration", "soon"], "--duration"),
@@ -79,6 +93,10 @@ fn help_and_version_are_no_errors() {
     for (arguments, part) in [
         (&["--help"][..], "serve"),
         (&["serve", "echo", "--help"], "--grace"),
+        (&["serve", "echo", "--help"], "owe no answer"),
+        (&["serve", "echo", "--help"], "[default: handler]"),
+        (&["serve", "echo", "-h"], "--framed"),
+        (&["load", "--help"], "--framed"),
         (&["load", "--help"], "coordinated omission"),
         (&["--version"], "netpoll 0"),
     ] {
@@ -167,5 +185,7 @@ fn without_a_command_it_serves_and_says_what_to_try() {
     }
     round_trip(&mut server.connect(), b"hello");
     server.signal("INT");
-    assert_eq!(server.end().status.code(), Some(0));
+    let ended = server.end();
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(ended.stdout[0].contains("(echo by handler, "), "{ended:?}");
 }

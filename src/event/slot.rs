@@ -249,10 +249,13 @@ impl Extra {
         self.reader.is_none() && self.writer.is_none() && self.error.is_none()
     }
 
-    fn is_empty(&self) -> bool {
+    fn is_empty(&mut self) -> bool {
+        // Where the loop has the only one, nobody can ask for anything any more, and what was
+        // asked for has been done: the command to look at it holds one, too.
+        let is_unheld = |shared: &mut Arc<Shared>| Arc::get_mut(shared).is_some();
         self.stash.len() == 0
             && self.output.is_none()
-            && self.shared.is_none()
+            && self.shared.as_mut().is_none_or(is_unheld)
             && self.reader.is_none()
             && self.writer.is_none()
             && self.error.is_none()

@@ -1,8 +1,9 @@
 //! What connections cost.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 
+use netpoll::buf::LinkBuffer;
 use netpoll::event::{Connection, Handler, Next};
 
 use crate::common::{in_child, until};
@@ -18,8 +19,25 @@ fn resident() -> usize {
 /// What each of many connections costs that have sent something and do nothing.
 fn cost(handler: impl Handler) -> usize {
     let server = Server::new(handler);
+    cost_of(&server, || TcpStream::connect(server.address).unwrap())
+}
+
+/// The same of connections that somebody else has accepted, and keeps no handle of.
+fn cost_of_adopted() -> usize {
+    let server = Server::new(echo);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    cost_of(&server, || {
+        let client = TcpStream::connect(address).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        drop(server.event_loop.adopt(stream, LinkBuffer::new()).unwrap());
+        client
+    })
+}
+
+fn cost_of<H: Handler>(server: &Server<H>, connect: impl Fn() -> TcpStream) -> usize {
     let exchange = || {
-        let mut client = TcpStream::connect(server.address).unwrap();
+        let mut client = connect();
         client.write_all(b"it is said once").unwrap();
         let mut reply = [0; 12];
         client.read_exact(&mut reply).unwrap();
@@ -59,8 +77,10 @@ fn pain_03_an_idle_connection_costs_no_page_whatever_it_has_begun() {
                     connection.writer().write_binary(said);
                     Ok(Next::Need(100))
                 });
+                let adopted = cost_of_adopted();
                 // Pages are counted as a whole, hence the bounds.
                 assert!(idle < 600, "{idle} bytes for an idle connection");
+                assert!(adopted < 600, "{adopted} bytes for one that was adopted");
                 assert!(begun < 1000, "{begun} bytes for three bytes of a frame");
             }
         },

@@ -38,8 +38,10 @@ const READ_LEAST: usize = 512;
 pub(super) struct Connection {
     load: Arc<Load>,
     tally: Arc<Tally>,
-    /// By which its bytes are told from those of others.
+    /// By which it is named.
     number: usize,
+    /// By which its bytes are told from those of others.
+    pattern: Pattern,
     stream: TcpStream,
     window: Window,
     /// In an open loop.
@@ -67,6 +69,7 @@ impl Connection {
             load: Arc::clone(load),
             tally: Arc::clone(tally),
             number,
+            pattern: Pattern::of(number, load.plan.framed.then_some(load.plan.size)),
             stream,
             window: Window::new(load.plan.in_flight as usize),
             pacer,
@@ -106,15 +109,15 @@ impl Connection {
     }
 
     fn write_requests(&self) -> io::Result<()> {
-        let size = self.load.plan.size;
+        let unit = self.load.plan.unit();
         let mut begun = 0;
         while let Some(count) = self.begin(begun) {
-            let mut offset = begun * size;
+            let mut offset = begun * unit;
             begun += count;
             let mut buffer = Buffer::take();
-            while offset < begun * size {
-                let length = buffers::SIZE.min((begun * size - offset) as usize);
-                Pattern::of(self.number).fill(offset, &mut buffer[..length]);
+            while offset < begun * unit {
+                let length = buffers::SIZE.min((begun * unit - offset) as usize);
+                self.pattern.fill(offset, &mut buffer[..length]);
                 (&self.stream).write_all(&buffer[..length])?;
                 offset += length as u64;
             }
@@ -126,7 +129,7 @@ impl Connection {
     /// go into a buffer; `None` if there shall be no more.
     fn begin(&self, begun: u64) -> Option<u64> {
         let course = &self.load.course;
-        let most = (buffers::SIZE / self.load.plan.size as usize).max(1);
+        let most = (buffers::SIZE / self.load.plan.unit() as usize).max(1);
         loop {
             let now = course.now();
             if self.ended.load(Ordering::Acquire) {
@@ -193,8 +196,8 @@ impl Connection {
     }
 
     fn read_answers(&self) -> Result<(), Fault> {
-        let size = self.load.plan.size;
-        let most = size.saturating_mul(self.load.plan.in_flight.into());
+        let unit = self.load.plan.unit();
+        let most = unit.saturating_mul(self.load.plan.in_flight.into());
         let length = (most.min(buffers::SIZE as u64) as usize).max(READ_LEAST);
         let mut buffer = vec![0; length];
         let mut received = 0;
@@ -205,7 +208,7 @@ impl Connection {
                     self.check(received, &buffer[..length])?;
                     received += length as u64;
                     self.tally.count_bytes(length as u64);
-                    self.count_answers(received / size);
+                    self.count_answers(received / unit);
                 }
                 Err(error) if is_silence(&error) => match self.window.oldest() {
                     Some(flight) if self.is_late(flight) => {
@@ -254,13 +257,13 @@ impl Connection {
 
     /// Whether these are the bytes that have to come at this place.
     fn check(&self, received: u64, bytes: &[u8]) -> Result<(), Fault> {
-        let sent = self.window.begun() * self.load.plan.size;
+        let sent = self.window.begun() * self.load.plan.unit();
         let (due, surplus) = bytes.split_at(bytes.len().min((sent - received) as usize));
         let damage = |offset, wrong| {
             let connections = self.load.plan.connections as usize;
-            Damage::of(self.number, connections, offset, wrong)
+            Damage::of(self.pattern, connections, offset, wrong)
         };
-        if let Some(place) = Pattern::of(self.number).mismatch(received, due) {
+        if let Some(place) = self.pattern.mismatch(received, due) {
             let offset = received + place as u64;
             let damage = damage(offset, &bytes[place..]);
             return Err(self.wrong(format!("byte {offset} is not the one sent: {damage}")));
@@ -276,7 +279,7 @@ impl Connection {
 
     /// Whether it may end here.
     fn check_end(&self, received: u64) -> Result<(), Fault> {
-        let missing = self.window.begun() * self.load.plan.size - received;
+        let missing = self.window.begun() * self.load.plan.unit() - received;
         match self.broken.get() {
             Some(error) => return Err(self.failed(error, received)),
             None if !self.finished.load(Ordering::Acquire) => {}

@@ -4,27 +4,44 @@
 //! start anywhere (Steele, Lea and Flood's SplitMix64, eight bytes a step). So a byte
 //! that was changed, lost, repeated or swapped, or that belongs to another connection,
 //! is not the one expected, and nothing has to be kept of what was sent.
+//!
+//! With frames, their headers lie over these bytes, at places that follow from the length
+//! of a message.
 
 use std::fmt;
+
+use crate::frames::HEADER;
 
 /// The bytes of one connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pattern {
     seed: u64,
+    /// Bytes of a message, if each has a header.
+    framed: Option<u64>,
 }
 
 /// Bytes in a step of the generator.
 const WORD: usize = size_of::<u64>();
 
 impl Pattern {
-    pub(super) fn of(connection: usize) -> Self {
+    /// Of a connection that sends one message after the other, each with a header if it is
+    /// given how long they are.
+    pub(super) fn of(connection: usize, framed: Option<u64>) -> Self {
         Self {
             seed: mix(connection as u64 + 1),
+            framed,
         }
     }
 
     /// Writes the bytes from this place on.
     pub(super) fn fill(self, offset: u64, bytes: &mut [u8]) {
+        self.fill_messages(offset, bytes);
+        if let Some(size) = self.framed {
+            fill_headers(size, offset, bytes);
+        }
+    }
+
+    fn fill_messages(self, offset: u64, bytes: &mut [u8]) {
         let (head, body) = bytes.split_at_mut(to_next_word(offset).min(bytes.len()));
         let mut index = offset / WORD as u64;
         if !head.is_empty() {
@@ -64,11 +81,40 @@ impl Pattern {
         self.mismatch(offset, bytes).is_none()
     }
 
+    /// How many bytes must agree for a conclusion: as many as have a word of messages
+    /// among them, since headers are the same everywhere.
+    fn evidence(self) -> usize {
+        self.framed.map_or(WORD, |size| {
+            WORD + HEADER * WORD.div_ceil(size.min(WORD as u64) as usize)
+        })
+    }
+
     fn word(self, index: u64) -> [u8; WORD] {
         mix(self
             .seed
             .wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
         .to_le_bytes()
+    }
+}
+
+/// Writes the headers of messages of this size, as far as they lie in these bytes.
+fn fill_headers(size: u64, offset: u64, bytes: &mut [u8]) {
+    let header = (size as u32).to_be_bytes();
+    let frame = HEADER as u64 + size;
+    // In the frame in which the bytes begin: this far.
+    let begun = (offset % frame) as usize;
+    if let Some(rest) = header.get(begun..) {
+        let there = rest.len().min(bytes.len());
+        bytes[..there].copy_from_slice(&rest[..there]);
+    }
+    let next = frame as usize - begun;
+    for frame in bytes
+        .get_mut(next..)
+        .unwrap_or_default()
+        .chunks_mut(frame as usize)
+    {
+        let there = header.len().min(frame.len());
+        frame[..there].copy_from_slice(&header[..there]);
     }
 }
 
@@ -98,25 +144,23 @@ pub(super) enum Damage {
 }
 
 impl Damage {
-    /// How many bytes must agree for a conclusion.
-    const EVIDENCE: usize = WORD;
     /// How far away the bytes are looked for.
     const FAR: u64 = 1 << 16;
 
-    /// Looks at what came at a place of a connection, one of so many, from the first
-    /// wrong byte on.
-    pub(super) fn of(connection: usize, connections: usize, offset: u64, bytes: &[u8]) -> Self {
-        let own = Pattern::of(connection);
-        let enough = |bytes: &&[u8]| bytes.len() >= Self::EVIDENCE;
+    /// Looks at what came at a place of a connection, one of so many, instead of its own
+    /// bytes, from the first wrong one on.
+    pub(super) fn of(own: Pattern, connections: usize, offset: u64, bytes: &[u8]) -> Self {
+        let evidence = own.evidence();
+        let enough = |bytes: &&[u8]| bytes.len() >= evidence;
         let changed = (1..bytes.len()).find(|&n| {
             Some(&bytes[n..])
                 .filter(enough)
-                .is_some_and(|rest| own.matches(offset + n as u64, &rest[..Self::EVIDENCE]))
+                .is_some_and(|rest| own.matches(offset + n as u64, &rest[..evidence]))
         });
         if let Some(n) = changed {
             return Damage::Changed(n);
         }
-        let Some(bytes) = bytes.get(..Self::EVIDENCE) else {
+        let Some(bytes) = bytes.get(..evidence) else {
             return Damage::Unclear;
         };
         if let Some(n) = (1..=Self::FAR).find(|n| own.matches(offset + n, bytes)) {
@@ -126,7 +170,7 @@ impl Damage {
             return Damage::Repeated(n);
         }
         (0..connections)
-            .find(|other| Pattern::of(*other).matches(offset, bytes))
+            .find(|other| Pattern::of(*other, own.framed).matches(offset, bytes))
             .map_or(Damage::Unclear, Damage::Foreign)
     }
 }
@@ -149,64 +193,102 @@ impl fmt::Display for Damage {
 mod tests {
     use super::*;
 
-    fn bytes(connection: usize, offset: u64, length: usize) -> Vec<u8> {
+    /// Without frames, and with messages of several lengths.
+    const FRAMINGS: [Option<u64>; 6] = [None, Some(1), Some(3), Some(8), Some(61), Some(1000)];
+
+    fn bytes(pattern: Pattern, offset: u64, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
-        Pattern::of(connection).fill(offset, &mut bytes);
+        pattern.fill(offset, &mut bytes);
         bytes
     }
 
     #[test]
     fn any_cut_gives_the_same_bytes() {
-        let all = bytes(3, 0, 2000);
-        for start in 0..40 {
-            for length in (0..40).chain([511, 512, 513, 1200]) {
-                let piece = &all[start..start + length];
-                assert_eq!(bytes(3, start as u64, length), piece, "{start}, {length}");
-                assert_eq!(Pattern::of(3).mismatch(start as u64, piece), None);
+        for pattern in FRAMINGS.map(|framed| Pattern::of(3, framed)) {
+            let all = bytes(pattern, 0, 2000);
+            for start in 0..70 {
+                for length in (0..70).chain([511, 512, 513, 1200]) {
+                    let piece = &all[start..start + length];
+                    assert_eq!(
+                        bytes(pattern, start as u64, length),
+                        piece,
+                        "{start}, {length}: {pattern:?}"
+                    );
+                    assert_eq!(pattern.mismatch(start as u64, piece), None);
+                }
             }
         }
     }
 
     #[test]
+    fn messages_stand_behind_their_length() {
+        let framed = bytes(Pattern::of(3, Some(300)), 0, 2 * 304);
+        let messages = bytes(Pattern::of(3, None), 0, 2 * 304);
+        for (framed, messages) in framed.chunks(304).zip(messages.chunks(304)) {
+            assert_eq!(framed[..4], [0, 0, 1, 44]);
+            assert_eq!(framed[4..], messages[4..]);
+        }
+    }
+
+    #[test]
     fn one_wrong_byte_is_found_where_it_is() {
-        for length in [1, 7, 8, 9, 511, 512, 513, 1500] {
-            for place in 0..length {
-                let mut wrong = bytes(1, 5, length);
-                wrong[place] ^= 0x10;
-                assert_eq!(Pattern::of(1).mismatch(5, &wrong), Some(place));
+        for pattern in FRAMINGS.map(|framed| Pattern::of(1, framed)) {
+            for length in [1, 7, 8, 9, 511, 512, 513, 1500] {
+                for place in 0..length {
+                    let mut wrong = bytes(pattern, 5, length);
+                    wrong[place] ^= 0x10;
+                    assert_eq!(pattern.mismatch(5, &wrong), Some(place));
+                }
             }
         }
     }
 
     #[test]
     fn damage_is_told_apart() {
-        let damage = |bytes: &[u8]| {
-            let place = Pattern::of(2).mismatch(100, bytes).expect("it is wrong");
-            Damage::of(2, 10, 100 + place as u64, &bytes[place..])
-        };
-        let right = bytes(2, 100, 64);
+        for framed in FRAMINGS {
+            let pattern = Pattern::of(2, framed);
+            let damage = |bytes: &[u8]| {
+                let place = pattern.mismatch(100, bytes).expect("it is wrong");
+                Damage::of(pattern, 10, 100 + place as u64, &bytes[place..])
+            };
+            // Enough for a conclusion behind the damage, also with short messages.
+            let right = bytes(pattern, 100, 104);
 
-        let mut changed = right.clone();
-        changed[20] ^= 1;
-        assert_eq!(damage(&changed), Damage::Changed(1));
-        changed[21] ^= 1;
-        assert_eq!(damage(&changed), Damage::Changed(2));
+            let mut changed = right.clone();
+            changed[20] ^= 1;
+            assert_eq!(damage(&changed), Damage::Changed(1));
+            changed[21] ^= 1;
+            assert_eq!(damage(&changed), Damage::Changed(2));
 
-        let mut lost = right.clone();
-        lost.remove(20);
-        assert_eq!(damage(&lost), Damage::Lost(1));
-        lost.drain(20..25);
-        assert_eq!(damage(&lost), Damage::Lost(6));
+            let foreign = bytes(Pattern::of(7, framed), 100, 104);
+            assert_eq!(damage(&foreign), Damage::Foreign(7));
+            assert_eq!(damage(&[0x55; 104]), Damage::Unclear);
 
-        let mut repeated = right.clone();
-        repeated.insert(20, right[19]);
-        assert_eq!(damage(&repeated), Damage::Repeated(1));
+            // Too little to tell.
+            let last = right[103] ^ 1;
+            assert_eq!(Damage::of(pattern, 10, 203, &[last]), Damage::Unclear);
+        }
+    }
 
-        assert_eq!(damage(&bytes(7, 100, 64)), Damage::Foreign(7));
-        assert_eq!(damage(&[0; 64]), Damage::Unclear);
+    #[test]
+    fn bytes_that_are_missing_or_come_again_are_counted() {
+        for framed in [None, Some(61), Some(1000)] {
+            let pattern = Pattern::of(2, framed);
+            let damage = |bytes: &[u8]| {
+                let place = pattern.mismatch(100, bytes).expect("it is wrong");
+                Damage::of(pattern, 10, 100 + place as u64, &bytes[place..])
+            };
+            let right = bytes(pattern, 100, 64);
 
-        // Too little to tell.
-        let last = right[63] ^ 1;
-        assert_eq!(Damage::of(2, 10, 163, &[last]), Damage::Unclear);
+            let mut lost = right.clone();
+            lost.remove(20);
+            assert_eq!(damage(&lost), Damage::Lost(1));
+            lost.drain(20..25);
+            assert_eq!(damage(&lost), Damage::Lost(6));
+
+            let mut repeated = right.clone();
+            repeated.insert(20, right[19]);
+            assert_eq!(damage(&repeated), Damage::Repeated(1));
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::args::{decimal_seconds, some_seconds, workers};
+use crate::frames::{HEADER, LONGEST};
 use crate::place::host_and_port;
 
 /// See the [module](self).
@@ -23,6 +24,14 @@ pub(crate) struct Plan {
     /// Bytes of a request; K and M stand for 1024 and 1024².
     #[arg(long, short, value_name = "BYTES", default_value = "64", value_parser = bytes)]
     pub(super) size: u64,
+
+    /// Send each request as a message with its length in front, 4 bytes in big-endian that
+    /// do not count themselves, as `netpoll serve echo --framed` expects it.
+    ///
+    /// The same must come back, the length included. --size is that of the message, and
+    /// at most 16M.
+    #[arg(long)]
+    pub(super) framed: bool,
 
     /// Requests in flight on each connection: so many are sent before the first must
     /// have been answered.
@@ -96,7 +105,18 @@ impl Plan {
         if self.expected_interval.is_some() && self.in_flight > 1 {
             return Err("--expected-interval has a meaning only with one request in flight");
         }
+        if self.framed && self.size > LONGEST as u64 {
+            return Err("--size must be 16M or less with --framed");
+        }
         Ok(())
+    }
+
+    /// Bytes of a request on the wire.
+    pub(super) fn unit(&self) -> u64 {
+        match self.framed {
+            true => HEADER as u64 + self.size,
+            false => self.size,
+        }
     }
 
     /// How long is measured, if that is bounded.

@@ -60,10 +60,15 @@ impl Report<'_> {
             None => "closed loop".into(),
         };
         let mut text = format!(
-            "{}: {}, {} a request, {} in flight on each, {pace}, {}\n\n",
+            "{}: {}, {} a request{}, {} in flight on each, {pace}, {}\n\n",
             self.target,
             many(self.established, "connection"),
             many(plan.size, "byte"),
+            if plan.framed {
+                " with its length in front"
+            } else {
+                ""
+            },
             plan.in_flight,
             many(plan.workers() as u64, "worker"),
         );
@@ -152,6 +157,7 @@ impl Report<'_> {
             "loop": if plan.rate.is_some() { "open" } else { "closed" },
             "rate": plan.rate,
             "size": plan.size,
+            "framed": plan.framed,
             "in_flight": plan.in_flight,
             "workers": plan.workers(),
             "warm_up_seconds": plan.warm_up.as_secs_f64(),
@@ -191,7 +197,7 @@ impl Report<'_> {
     }
 
     fn bytes(&self) -> u64 {
-        self.requests() * self.plan.size
+        self.requests() * self.plan.unit()
     }
 
     fn unanswered(&self) -> u64 {

@@ -1,4 +1,4 @@
-//! Accepting connections, and a task for each.
+//! Accepting connections.
 
 use std::io;
 use std::sync::Arc;
@@ -8,9 +8,8 @@ use std::time::Duration;
 use netpoll::io::Closed;
 use netpoll::thread::{self, JoinHandle};
 
-use super::registry::Ticket;
 use super::stream::Stream;
-use super::{Outcome, Server, counters};
+use super::{Server, counters};
 use crate::failure::advised;
 
 /// The rest that the acceptor takes after each failure. Without descriptors
@@ -26,10 +25,14 @@ pub(super) fn start(server: &Arc<Server>) -> io::Result<JoinHandle<()>> {
 }
 
 /// Accepts until the listener is closed.
-fn accept(server: &Arc<Server>) {
+fn accept(server: &Server) {
     loop {
-        match Stream::accept(&server.listener).and_then(|stream| serve(server, stream)) {
-            Ok(()) => {}
+        let accepted = Stream::accept(&server.listener);
+        match accepted.and_then(|stream| server.service.admit(stream)) {
+            Ok(()) => {
+                server.totals.accepted.fetch_add(1, Ordering::Relaxed);
+                counters::stir();
+            }
             Err(error) if Closed::is_cause_of(&error) => return,
             Err(error) => {
                 server.totals.failed.fetch_add(1, Ordering::Relaxed);
@@ -37,40 +40,5 @@ fn accept(server: &Arc<Server>) {
                 thread::sleep(REST);
             }
         }
-    }
-}
-
-/// Starts a task for a connection.
-fn serve(server: &Arc<Server>, stream: Stream) -> io::Result<()> {
-    let connection = Connection {
-        ticket: server.registry.enter(&stream)?,
-        server: Arc::clone(server),
-        stream,
-    };
-    thread::Builder::new().spawn(move || connection.run())?;
-    server.totals.accepted.fetch_add(1, Ordering::Relaxed);
-    counters::stir();
-    Ok(())
-}
-
-/// A connection that the registry knows of until it is dropped.
-pub(super) struct Connection {
-    pub(super) server: Arc<Server>,
-    pub(super) ticket: Ticket,
-    pub(super) stream: Stream,
-}
-
-impl Connection {
-    fn run(self) {
-        if self.server.service.serve(&self) == Outcome::CutOff {
-            self.server.totals.cut_off.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.server.registry.leave(&self.ticket);
-        counters::stir();
     }
 }

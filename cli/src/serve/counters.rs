@@ -1,8 +1,8 @@
 //! What is counted for each request: on the thread that serves it, without a
 //! locked instruction, in a cache line that no other thread writes.
 //!
-//! Tasks of one worker share its counters. They change them between two waits, so
-//! no two do so at once, and loading, adding and storing loses nothing.
+//! Tasks and handlers of one worker share its counters. They change them between two
+//! waits, so no two do so at once, and loading, adding and storing loses nothing.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -35,7 +35,7 @@ fn all() -> std::sync::MutexGuard<'static, Vec<&'static Counters>> {
 /// The sum over all workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sum {
-    /// Reads whose bytes went back.
+    /// What was answered: frames, or what came at once.
     pub(super) requests: u64,
     /// Bytes sent back, to clients.
     pub(super) bytes: u64,
@@ -59,9 +59,9 @@ fn add(counter: &AtomicU64, amount: u64) {
     counter.store(counter.load(Ordering::Relaxed) + amount, Ordering::Relaxed);
 }
 
-/// Counts a request.
-pub(super) fn count_request() {
-    OWN.with(|own| add(&own.requests, 1));
+/// Counts requests.
+pub(super) fn count_requests(requests: u64) {
+    OWN.with(|own| add(&own.requests, requests));
     stir();
 }
 

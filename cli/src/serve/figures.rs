@@ -43,7 +43,7 @@ impl Snapshot {
     fn take(server: &Server) -> Self {
         Self {
             accepted: server.totals.accepted.load(Ordering::Relaxed),
-            open: server.registry.open(),
+            open: server.service.open(),
             sum: counters::sum(),
         }
     }
@@ -105,7 +105,7 @@ fn line(server: &Server, before: &Snapshot, now: &Snapshot, passed: Duration) ->
     let mut line = format!(
         "{}, {}, {}",
         many(now.open as u64, "connection"),
-        server.service.rates(&rates),
+        server.about.rates(&rates),
         many(server.runtime.tasks() as u64, "task"),
     );
     if let Some(bytes) = resident() {

@@ -2,34 +2,38 @@
 //!
 //! | file | idea |
 //! |---|---|
-//! | `accept` | accepting, and a task for each connection |
+//! | `accept` | accepting connections |
 //! | `stream` | a connection of either network |
-//! | `echo` | what comes in goes back |
-//! | `proxy/` | what comes in goes on to another server, and what that says goes back |
-//! | `registry` | which connections are open, so that a stop reaches them |
+//! | `tasks` | a task for each connection |
+//! | `registry` | which of these are open, so that a stop reaches them |
+//! | `handlers` | an event loop for all of them |
+//! | `echo/` | what comes in goes back; by either |
+//! | `proxy/` | what comes in goes on to another server, and what that says goes back; by tasks |
 //! | `shutdown` | what the signals start |
 //! | `report` | what tasks have to say, said by somebody who may block |
 //! | `counters` | what is counted for each request |
 //! | `figures` | the line a second |
 //!
-//! Who runs where: connections and the acceptor are tasks. The main thread writes
-//! what they have to say, a thread waits for signals, another shows figures, and
-//! all three sleep while nothing happens.
+//! Who runs where: the acceptor is a task, and connections are tasks, or belong to the
+//! workers' event loop. The main thread writes what they have to say, a thread waits for
+//! signals, another shows figures, and all three sleep while nothing happens.
 
 mod accept;
 mod counters;
 mod echo;
 mod figures;
+mod handlers;
 mod proxy;
 mod registry;
 mod report;
 mod shutdown;
 mod stream;
+mod tasks;
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use netpoll::net::{Listener, TcpListener, resolve_unix_addr};
 use netpoll::os::unix::net::UnixListener;
@@ -41,31 +45,30 @@ use crate::failure::Failure;
 use crate::place::Place;
 use crate::signals::Signals;
 use crate::units::many;
-use accept::Connection;
 use counters::Sum;
+use echo::Echo;
 use figures::Rates;
-use registry::Registry;
+use proxy::Proxy;
 use report::{News, Report};
+use stream::Stream;
+use tasks::Tasks;
 
 /// What all parts of a running server share.
 struct Server {
-    service: Box<dyn Service>,
+    about: Arc<dyn About>,
+    service: Arc<dyn Service>,
     runtime: Runtime,
     listener: Listener,
-    registry: Registry,
-    report: Report,
+    report: Arc<Report>,
     console: Console,
     totals: Totals,
     grace: Duration,
 }
 
-/// What a server does with its connections.
-trait Service: Send + Sync {
+/// What there is to say about a server.
+trait About: Send + Sync {
     /// What it is, in a few words.
     fn name(&self) -> String;
-
-    /// Serves a connection to its end, on its task.
-    fn serve(&self, connection: &Connection) -> Outcome;
 
     /// What the line a second says, beside what it says of all servers.
     fn rates(&self, rates: &Rates) -> String;
@@ -79,29 +82,27 @@ trait Service: Send + Sync {
     }
 }
 
-/// How a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    /// By itself.
-    Ended,
-    /// By the deadline of a stop.
-    CutOff,
-}
+/// What has the connections, from their beginning to their end.
+trait Service: Send + Sync {
+    /// Takes one that was accepted, on the acceptor's task. Does not wait.
+    fn admit(&self, stream: Stream) -> io::Result<()>;
 
-/// Whether this is the deadline that a stop sets, and not a connection that timed
-/// out by itself.
-fn is_deadline(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::TimedOut
-        && error.raw_os_error().is_none()
-        && error.get_ref().is_none()
+    /// How many there are.
+    fn open(&self) -> usize;
+
+    /// The server stops: they have until then. Does not wait.
+    fn stop(&self, deadline: Instant);
+
+    /// Waits until none is left, after the server was stopped, and none is accepted any
+    /// more. Returns how many were cut off at the deadline.
+    fn wait(&self) -> u64;
 }
 
 /// What happens rarely enough to be counted in one place.
 #[derive(Debug, Default)]
 struct Totals {
     accepted: AtomicU64,
-    cut_off: AtomicU64,
-    /// How often accepting, or starting a task for a connection, failed.
+    /// How often accepting, or finding somebody who serves it, failed.
     failed: AtomicU64,
 }
 
@@ -115,21 +116,30 @@ pub(crate) enum Hints {
 /// How often tasks' complaints are passed on.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(1);
 
-/// Tasks that are woken by the deadline of a stop get this long to notice.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-
 /// Runs an echo server until it is told to stop.
 pub(crate) fn echo(options: &ServeEcho, hints: Hints) -> Result<(), Failure> {
-    run(&options.serving, Box::new(echo::Echo), hints)
+    let report = Arc::default();
+    let echo = Echo::new(options);
+    let service = echo.service(&report);
+    run(&options.serving, Arc::new(echo), service, report, hints)
 }
 
 /// Runs a proxy until it is told to stop.
-pub(crate) fn proxy(options: ServeProxy) -> Result<(), Failure> {
-    let service = Box::new(proxy::Proxy::new(&options));
-    run(&options.serving, service, Hints::Hidden)
+pub(crate) fn proxy(options: &ServeProxy) -> Result<(), Failure> {
+    let report = Arc::default();
+    let proxy = Arc::new(Proxy::new(options, Arc::clone(&report)));
+    let about = Arc::clone(&proxy);
+    let service = Arc::new(Tasks::new(move |connection| proxy.serve(connection)));
+    run(&options.serving, about, service, report, Hints::Hidden)
 }
 
-fn run(options: &Serving, service: Box<dyn Service>, hints: Hints) -> Result<(), Failure> {
+fn run(
+    options: &Serving,
+    about: Arc<dyn About>,
+    service: Arc<dyn Service>,
+    report: Arc<Report>,
+    hints: Hints,
+) -> Result<(), Failure> {
     let refused = |error| Failure::Listen(options.listen.clone(), error);
     let (listener, address) = listen(&options.listen).map_err(refused)?;
     let signals = Signals::register().map_err(|error| Failure::Start("signal handling", error))?;
@@ -141,11 +151,11 @@ fn run(options: &Serving, service: Box<dyn Service>, hints: Hints) -> Result<(),
         .build()
         .map_err(|error| Failure::Start("the runtime", error))?;
     let server = Arc::new(Server {
+        about,
         service,
         runtime,
         listener,
-        registry: Registry::default(),
-        report: Report::default(),
+        report,
         console: Console::new(),
         totals: Totals::default(),
         grace: options.grace,
@@ -160,7 +170,7 @@ fn run(options: &Serving, service: Box<dyn Service>, hints: Hints) -> Result<(),
 
     let workers = many(server.runtime.workers() as u64, "worker");
     let console = &server.console;
-    let name = server.service.name();
+    let name = server.about.name();
     console.say(&format!("listening on {address} ({name}, {workers})"));
     if hints == Hints::Shown {
         console.say(&format!(
@@ -213,7 +223,7 @@ impl Server {
 
     /// Waits for the open connections, and says what there was in all.
     fn finish(&self) {
-        let open = self.registry.open();
+        let open = self.service.open();
         if open > 0 {
             self.console.say(&format!(
                 "stopping: {} open, for at most {} s; again to stop at once",
@@ -221,17 +231,16 @@ impl Server {
                 self.grace.as_secs()
             ));
         }
-        let left = self.registry.wait_until_empty(LAST_WORDS);
+        let cut_off = self.service.wait();
         self.console.end_live();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        for line in self.service.details() {
+        for line in self.about.details() {
             self.console.say(&line);
         }
         self.console.say(&format!(
-            "stopped: {} accepted, {}, {} cut off, {} to accept",
+            "stopped: {} accepted, {}, {cut_off} cut off, {} to accept",
             many(count(&self.totals.accepted), "connection"),
-            self.service.totals(&counters::sum()),
-            count(&self.totals.cut_off) + left as u64,
+            self.about.totals(&counters::sum()),
             many(count(&self.totals.failed), "failure"),
         ));
     }

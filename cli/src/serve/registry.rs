@@ -3,9 +3,11 @@
 //! A stop gives each of them the same deadline, those that come in late included.
 //! The deadline is the socket's, so it ends a wait that began before it was set.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::counters;
 use super::stream::Stream;
 
 /// See the [module](self).
@@ -42,13 +44,48 @@ impl Place {
     }
 }
 
-/// The place of a connection in the registry.
+/// The place of a connection in the registry, which knows of it until this is dropped.
 #[derive(Debug)]
-pub(super) struct Ticket(usize);
+pub(super) struct Ticket {
+    registry: Arc<Registry>,
+    place: usize,
+}
+
+impl Ticket {
+    /// Notes where the connection leads.
+    pub(super) fn leads_to(&self, target: &Stream) -> io::Result<()> {
+        let handle = target.try_clone()?;
+        let mut state = self.registry.lock();
+        if state.deadline.is_some() {
+            handle.set_deadline(state.deadline)?;
+        }
+        if let Place::Taken(_, target) = &mut state.places[self.place] {
+            *target = Some(handle);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut state = self.registry.lock();
+        let free = Place::Free(state.free);
+        let taken = std::mem::replace(&mut state.places[self.place], free);
+        state.free = Some(self.place);
+        state.open -= 1;
+        if state.open == 0 && state.deadline.is_some() {
+            self.registry.empty.notify_all();
+        }
+        drop(state);
+        // This may close it, which is a system call: not under the lock.
+        drop(taken);
+        counters::stir();
+    }
+}
 
 impl Registry {
-    /// Notes a connection. [`leave`](Self::leave) must follow.
-    pub(super) fn enter(&self, stream: &Stream) -> std::io::Result<Ticket> {
+    /// Notes a connection.
+    pub(super) fn enter(self: &Arc<Self>, stream: &Stream) -> io::Result<Ticket> {
         let handle = stream.try_clone()?;
         let mut state = self.lock();
         if state.deadline.is_some() {
@@ -64,35 +101,11 @@ impl Registry {
             }
             None => state.places.push(Place::Taken(handle, None)),
         }
-        Ok(Ticket(place))
-    }
-
-    /// Notes where a connection leads.
-    pub(super) fn leads_to(&self, ticket: &Ticket, target: &Stream) -> std::io::Result<()> {
-        let handle = target.try_clone()?;
-        let mut state = self.lock();
-        if state.deadline.is_some() {
-            handle.set_deadline(state.deadline)?;
-        }
-        if let Place::Taken(_, target) = &mut state.places[ticket.0] {
-            *target = Some(handle);
-        }
-        Ok(())
-    }
-
-    /// Forgets a connection, and where it leads.
-    pub(super) fn leave(&self, ticket: &Ticket) {
-        let mut state = self.lock();
-        let free = Place::Free(state.free);
-        let taken = std::mem::replace(&mut state.places[ticket.0], free);
-        state.free = Some(ticket.0);
-        state.open -= 1;
-        if state.open == 0 && state.deadline.is_some() {
-            self.empty.notify_all();
-        }
         drop(state);
-        // This may close it, which is a system call: not under the lock.
-        drop(taken);
+        Ok(Ticket {
+            registry: Arc::clone(self),
+            place,
+        })
     }
 
     /// How many there are.

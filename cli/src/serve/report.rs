@@ -1,4 +1,4 @@
-//! What tasks and the signal thread have to say, to the main thread.
+//! What tasks, handlers and the signal thread have to say, to the main thread.
 //!
 //! Whoever says something only puts it down: writing it may block, and must not
 //! hold up a worker.

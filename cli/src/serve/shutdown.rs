@@ -1,9 +1,13 @@
 //! What the signals start.
 //!
-//! 1. The first SIGINT or SIGTERM closes the listener and gives every open
-//!    connection until the end of the grace period.
-//! 2. Connections go on until their clients close, or the deadline comes: reading
-//!    ends then, and what the socket still takes of the output is sent.
+//! 1. The first SIGINT or SIGTERM closes the listener, and sets the end of the grace
+//!    period as the deadline of the open connections.
+//! 2. What they may still do depends on what holds them:
+//!    - With a task for each, they go on until their clients close, or the deadline
+//!      comes: reading ends then, and what the socket still takes of the output is sent.
+//!    - In an event loop, those end at once of which nothing was received that was not
+//!      answered. The others are waited for, until they are answered, or the deadline
+//!      comes: what a client has begun to send, and what it has not taken yet.
 //! 3. When none is left the main thread says what there was, and the process ends.
 //! 4. A second signal ends the process where it is.
 
@@ -23,7 +27,7 @@ pub(super) fn watch(signals: Signals, server: &Arc<Server>) -> io::Result<()> {
 impl Server {
     /// Begins to stop.
     fn stop(&self) {
-        self.registry.set_deadline(Instant::now() + self.grace);
+        self.service.stop(Instant::now() + self.grace);
         self.listener.close();
         self.report.stop();
     }

@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use netpoll::event;
 use netpoll::io::Duplex;
 use netpoll::net::{Conn, Listener, TcpStream};
 use netpoll::os::unix::net::UnixStream;
@@ -83,6 +84,12 @@ impl Stream {
             Stream::Tcp(stream) => Some((stream.peer_addr().ok()?, stream.local_addr().ok()?)),
             Stream::Unix(_) => None,
         }
+    }
+}
+
+impl From<Stream> for event::Stream {
+    fn from(stream: Stream) -> Self {
+        each!(stream, stream => stream.into())
     }
 }
 

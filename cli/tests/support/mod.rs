@@ -28,6 +28,17 @@ pub fn with_workers(mut body: impl FnMut(&str)) {
     }
 }
 
+/// Runs a test with one worker, and with two, and with either that an echo server can hold
+/// connections by.
+pub fn with_modes(mut body: impl FnMut(&str, &str)) {
+    with_workers(|workers| {
+        for mode in ["handler", "task"] {
+            eprintln!("by {mode}");
+            body(workers, mode);
+        }
+    });
+}
+
 /// Asks again and again until the answer is yes.
 pub fn eventually<T: Debug>(what: &str, mut state: impl FnMut() -> T, done: impl Fn(&T) -> bool) {
     let start = Instant::now();
@@ -134,6 +145,11 @@ impl Server {
         Self::start(command)
     }
 
+    /// The same in this mode.
+    pub fn echo_by(workers: &str, mode: &str, options: &[&str]) -> Self {
+        Self::echo(workers, &[&["--mode", mode], options].concat())
+    }
+
     /// Starts `netpoll serve proxy` on a port that the system chooses.
     pub fn proxy(workers: &str, options: &[&str]) -> Self {
         let mut command = Command::new(NETPOLL);
@@ -182,6 +198,13 @@ impl Server {
     /// Waits for a line on stdout that contains this.
     pub fn says(&mut self, part: &str) -> String {
         self.stdout.until(part)
+    }
+
+    /// Waits for a line on stdout that contains all of these.
+    pub fn says_all(&mut self, parts: &[&str]) -> String {
+        self.stdout
+            .find(|line| parts.iter().all(|part| line.contains(part)))
+            .unwrap_or_else(|| panic!("no line with {parts:?}"))
     }
 
     /// Waits for a line on stdout that does not contain this.
@@ -299,6 +322,12 @@ pub fn bytes(seed: usize, length: usize) -> Vec<u8> {
             (state >> 56) as u8
         })
         .collect()
+}
+
+/// A message with its length in front.
+pub fn frame(message: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(message.len()).unwrap();
+    [&length.to_be_bytes(), message].concat()
 }
 
 /// Sends bytes and checks that they come back. They have to fit in the buffers of

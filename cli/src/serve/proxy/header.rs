@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use proxy_header::{Error, ParseConfig, Protocol, ProxiedAddress, ProxyHeader};
 
-use super::super::is_deadline;
 use super::super::stream::Stream;
+use super::super::tasks::is_deadline;
 use crate::args::Version;
 
 /// As long as a header may be, in bytes. Version 2 could have 64 KiB of what nobody sends.

@@ -16,18 +16,19 @@ mod header;
 mod targets;
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use netpoll::io::{Idle, Relay};
 use netpoll::net::{Dialer, OpError, TcpStream, resolve_unix_addr};
 
-use super::accept::Connection;
+use super::About;
 use super::counters::{self, Sum};
 use super::figures::Rates;
 use super::report::Report;
 use super::stream::Stream;
-use super::{Outcome, Service, is_deadline};
+use super::tasks::{Connection, Outcome, is_deadline};
 use crate::args::{ServeProxy, Version};
 use crate::failure::advised;
 use crate::place::Place;
@@ -37,6 +38,7 @@ use targets::{Chosen, Targets};
 
 /// See the [module](self).
 pub(super) struct Proxy {
+    report: Arc<Report>,
     targets: Targets,
     connect_timeout: Duration,
     dialer: Dialer,
@@ -54,8 +56,9 @@ pub(super) struct Proxy {
 }
 
 impl Proxy {
-    pub(super) fn new(options: &ServeProxy) -> Self {
+    pub(super) fn new(options: &ServeProxy, report: Arc<Report>) -> Self {
         Self {
+            report,
             targets: Targets::new(options.to.clone(), options.balance, options.rest),
             connect_timeout: options.connect_timeout,
             // Who wants to find out about dead peers has the idle timeout.
@@ -69,6 +72,42 @@ impl Proxy {
             broken: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             without_header: AtomicU64::new(0),
+        }
+    }
+
+    /// Serves a connection to its end, on its task.
+    pub(super) fn serve(&self, connection: &Connection) -> Outcome {
+        let client = &connection.stream;
+        let beginning = match self.begin(client) {
+            Ok(beginning) => beginning,
+            Err(fault) => {
+                client.abort();
+                if matches!(fault, Fault::CutOff) {
+                    return Outcome::CutOff;
+                }
+                self.without_header.fetch_add(1, Ordering::Relaxed);
+                self.report
+                    .failed("reading a PROXY header", fault.to_string());
+                return Outcome::Ended;
+            }
+        };
+        let Some((_chosen, target)) = self.dial() else {
+            client.abort();
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return Outcome::Ended;
+        };
+        let Beginning { addresses, rest } = beginning;
+        let result = connection
+            .ticket
+            .leads_to(&target)
+            .and_then(|()| self.introduce(&target, addresses, &rest))
+            .and_then(|()| {
+                drop(rest);
+                self.relay(client, &target)
+            });
+        match result {
+            Ok(()) => Outcome::Ended,
+            Err(error) => self.fail(&error, &[client, &target]),
         }
     }
 
@@ -88,7 +127,7 @@ impl Proxy {
     }
 
     /// Opens a connection to a target that takes it.
-    fn dial(&self, report: &Report) -> Option<(Chosen<'_>, Stream)> {
+    fn dial(&self) -> Option<(Chosen<'_>, Stream)> {
         let mut tried = Vec::new();
         loop {
             let chosen = self.targets.choose(&tried, Instant::now())?;
@@ -99,7 +138,8 @@ impl Proxy {
                 }
                 Err(error) => {
                     let cause = OpError::of(&error).map_or(&error, OpError::cause);
-                    report.failed(&format!("connecting to {}", chosen.place()), advised(cause));
+                    let what = format!("connecting to {}", chosen.place());
+                    self.report.failed(&what, advised(cause));
                     if !is_of_ours(cause) {
                         chosen.failed(Instant::now());
                     }
@@ -174,45 +214,9 @@ impl Proxy {
     }
 }
 
-impl Service for Proxy {
+impl About for Proxy {
     fn name(&self) -> String {
         format!("proxy to {}", self.targets.names())
-    }
-
-    fn serve(&self, connection: &Connection) -> Outcome {
-        let (server, client) = (&connection.server, &connection.stream);
-        let beginning = match self.begin(client) {
-            Ok(beginning) => beginning,
-            Err(fault) => {
-                client.abort();
-                if matches!(fault, Fault::CutOff) {
-                    return Outcome::CutOff;
-                }
-                self.without_header.fetch_add(1, Ordering::Relaxed);
-                server
-                    .report
-                    .failed("reading a PROXY header", fault.to_string());
-                return Outcome::Ended;
-            }
-        };
-        let Some((_chosen, target)) = self.dial(&server.report) else {
-            client.abort();
-            self.refused.fetch_add(1, Ordering::Relaxed);
-            return Outcome::Ended;
-        };
-        let Beginning { addresses, rest } = beginning;
-        let result = server
-            .registry
-            .leads_to(&connection.ticket, &target)
-            .and_then(|()| self.introduce(&target, addresses, &rest))
-            .and_then(|()| {
-                drop(rest);
-                self.relay(client, &target)
-            });
-        match result {
-            Ok(()) => Outcome::Ended,
-            Err(error) => self.fail(&error, &[client, &target]),
-        }
     }
 
     fn rates(&self, rates: &Rates) -> String {
