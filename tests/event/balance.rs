@@ -69,6 +69,7 @@ fn a_busy_worker_gives_connections_to_an_idle_one_under_traffic() {
         staying.event_loop.set_workers(1);
         let stop = Arc::new(AtomicBool::new(false));
         let connections = || server.event_loop.metrics().connections;
+        let those_that_stay = || staying.event_loop.metrics().connections;
         // Peers of std, on threads of their own.
         let peers: Vec<_> = (0..2 * THREADS)
             .map(|n| {
@@ -87,7 +88,10 @@ fn a_busy_worker_gives_connections_to_an_idle_one_under_traffic() {
                 std::thread::spawn(move || talk(n * EACH, clients, &stop))
             })
             .collect();
-        until("they are there", || connections() == [THREADS * EACH, 0]);
+        let all_on_the_first = [THREADS * EACH, 0];
+        until("they are there", || {
+            connections() == all_on_the_first && those_that_stay() == all_on_the_first
+        });
         assert_eq!(server.event_loop.metrics().moved, 0);
         server.event_loop.set_workers(2);
         staying.event_loop.set_workers(2);
