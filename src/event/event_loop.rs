@@ -315,7 +315,9 @@ impl<H: Handler> EventLoop<H> {
 
     /// Stops accepting, and ends the connections: those on which nothing was received
     /// that is not answered at once, the others when it is. Those that are left at the
-    /// deadline are cut off, and their handlers' `disconnect` called.
+    /// deadline are cut off, and their handlers' `disconnect` called. Where a handler is
+    /// parked then, its peer learns of the end at once, and `disconnect` follows when the
+    /// handler has come back.
     ///
     /// What a peer has begun to send is waited for, unless the connection is
     /// [paused](ConnectionHandle::pause): then nobody reads the rest, and only requests that

@@ -72,6 +72,7 @@ impl Loop {
                     slot.set(flag::CLOSING | flag::BROKEN | flag::LEAVING);
                     slot.wake_handler();
                     state.drop_output(key);
+                    state.tell_the_end(key);
                     state.queue(key);
                 }
             }),

@@ -4,7 +4,8 @@
 //! a socket does not take moves to a buffer of its connection, until there is room.
 
 use std::io::IoSlice;
-use std::os::fd::BorrowedFd;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering;
 
 use super::{ARENA, KEPT, State, WINDOW};
@@ -185,6 +186,19 @@ impl State {
         self.drop_output(key);
         self.room(key);
         self.queue(key);
+    }
+
+    /// Has the peer learn at once that a connection ends whose handler is parked, for
+    /// however long: it is closed only when that has come back.
+    pub(in crate::event) fn tell_the_end(&mut self, key: Key) {
+        if let Some(slot) = self.slot(key)
+            && slot.has(flag::BUSY)
+            && !slot.has(flag::OPERATOR)
+            && let Some(fd) = &slot.fd
+        {
+            // It fails if the peer has gone, and knows.
+            let _ = socket::shutdown(fd.as_fd(), Shutdown::Both);
+        }
     }
 
     /// What waits to be sent will not be.
