@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use support::{Server, bytes, eventually, fill, round_trip, with_modes};
+use support::{Server, bytes, eventually, fill, round_trip, side_by_side, with_modes};
 
 #[test]
 fn five_hundred_connections_at_once_get_their_bytes_back() {
@@ -161,29 +161,26 @@ fn figures_come_when_something_changes() {
 
 #[test]
 fn an_idle_server_sleeps() {
-    let mut servers = Vec::new();
     with_modes(|workers, mode| {
-        for options in [&["--quiet"][..], &[]] {
+        side_by_side(&[&["--quiet"][..], &[]], |options| {
             let server = Server::echo_by(workers, mode, options);
             let mut streams: Vec<_> = (0..50).map(|_| server.connect()).collect();
             for stream in &mut streams {
                 round_trip(stream, b"hello");
             }
-            servers.push((server, streams));
-        }
+            // It gives memory back for some seconds, and may show figures.
+            let mut last = server.switches();
+            eventually(
+                "threads that are switched",
+                || {
+                    thread::sleep(Duration::from_secs(6));
+                    let now = server.switches();
+                    (std::mem::replace(&mut last, now.clone()), now)
+                },
+                |(before, after)| before == after,
+            );
+        });
     });
-    let switches = || servers.iter().map(|(server, _)| server.switches());
-    // They give memory back for some seconds, and two of them show figures.
-    let mut last: Vec<_> = switches().collect();
-    eventually(
-        "threads that are switched",
-        || {
-            thread::sleep(Duration::from_secs(6));
-            let now: Vec<_> = switches().collect();
-            (std::mem::replace(&mut last, now.clone()), now)
-        },
-        |(before, after)| before == after,
-    );
 }
 
 #[test]

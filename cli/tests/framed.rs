@@ -9,7 +9,7 @@ use std::thread;
 use support::{Server, bytes, frame, round_trip, with_modes};
 
 /// Runs a test with a server of each kind.
-fn with_servers(mut body: impl FnMut(&mut Server)) {
+fn with_servers(body: impl Fn(&mut Server) + Sync) {
     with_modes(|workers, mode| {
         let mut server = Server::echo_by(workers, mode, &["--framed", "--quiet"]);
         body(&mut server);

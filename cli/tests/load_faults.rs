@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use support::faulty::{read_all, serve, serve_changed};
 use support::load::load_json;
-use support::with_workers;
+use support::{side_by_side, with_workers};
 
 /// Loads it with five connections: for a second, unless an option says otherwise.
 fn load(address: SocketAddr, workers: &str, options: &[&str]) -> Value {
@@ -42,14 +42,14 @@ fn assert_failed(figures: &Value, kind: &str, count: u64, part: &str) {
 #[test]
 fn a_byte_that_is_changed_is_found() {
     with_workers(|workers| {
-        for place in [0, 1, 300, 5000] {
+        side_by_side(&[0, 1, 300, 5000], |&place| {
             let address = serve_changed(place, |bytes| bytes[0] ^= 0x20);
             let figures = load(address, workers, &["--in-flight=8"]);
             assert_failed(&figures, "wrong_bytes", 1, &format!("byte {place} is not"));
             // The others go on.
             assert_eq!(figures["connections"]["completed"], 4);
             assert!(figures["requests"].as_u64().unwrap() > 4);
-        }
+        });
         let address = serve_changed(130, |bytes| bytes[0] ^= 1);
         let figures = load(address, workers, &["--size=1000"]);
         assert_failed(&figures, "wrong_bytes", 1, "one byte was changed");
@@ -60,12 +60,12 @@ fn a_byte_that_is_changed_is_found() {
 fn a_header_that_is_changed_is_found() {
     with_workers(|workers| {
         // Each byte of the first, and of one later on.
-        for place in [0, 1, 2, 3, 10 * 68, 10 * 68 + 3] {
+        side_by_side(&[0, 1, 2, 3, 10 * 68, 10 * 68 + 3], |&place| {
             let address = serve_changed(place, |bytes| bytes[0] ^= 0x20);
             let figures = load(address, workers, &["--framed", "--in-flight=16"]);
             assert_failed(&figures, "wrong_bytes", 1, &format!("byte {place} is not"));
             assert_eq!(figures["connections"]["completed"], 4);
-        }
+        });
         // It is told from a message that is shorter.
         let address = serve_changed(0, |bytes| bytes[3] = 63);
         let figures = load(address, workers, &["--framed"]);
@@ -143,9 +143,9 @@ fn bytes_that_are_swapped_are_found() {
 fn bytes_of_another_connection_are_found() {
     with_workers(|workers| {
         // Each of two gets what the other one says.
-        static FIRST: Mutex<Option<TcpStream>> = Mutex::new(None);
-        let address = serve(|_, stream| {
-            let mut first = FIRST.lock().unwrap();
+        let first: Mutex<Option<TcpStream>> = Mutex::new(None);
+        let address = serve(move |_, stream| {
+            let mut first = first.lock().unwrap();
             let Some(mut one) = first.take() else {
                 *first = Some(stream);
                 return;
@@ -276,14 +276,15 @@ fn a_server_that_takes_nothing_is_given_up() {
             drop(stream);
         });
         // More than all buffers on the way hold, so that the writer waits, too.
-        for options in [
+        let each = [
             ["--duration=600", "--timeout=1"],
             ["--duration=4", "--timeout=6"],
-        ] {
+        ];
+        side_by_side(&each, |options| {
             let options = [&options[..], &["--size=64M"]].concat();
             let figures = load(address, workers, &options);
             assert_failed(&figures, "unanswered", 5, "after 0 bytes");
-        }
+        });
     });
 }
 

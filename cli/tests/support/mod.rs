@@ -10,6 +10,7 @@ use std::fmt::Debug;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::panic::resume_unwind;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -20,21 +21,34 @@ pub const LONG: Duration = Duration::from_secs(60);
 
 pub const NETPOLL: &str = env!("CARGO_BIN_EXE_netpoll");
 
-/// Runs a test with one worker, and with two.
-pub fn with_workers(mut body: impl FnMut(&str)) {
-    for workers in ["1", "2"] {
+/// Runs a test with one worker, and with two: side by side, since they mostly wait.
+pub fn with_workers(body: impl Fn(&str) + Sync) {
+    side_by_side(&["1", "2"], |workers| {
         eprintln!("with {workers} worker(s)");
         body(workers);
-    }
+    });
 }
 
 /// Runs a test with one worker, and with two, and with either that an echo server can hold
-/// connections by.
-pub fn with_modes(mut body: impl FnMut(&str, &str)) {
+/// connections by: side by side.
+pub fn with_modes(body: impl Fn(&str, &str) + Sync) {
     with_workers(|workers| {
-        for mode in ["handler", "task"] {
-            eprintln!("by {mode}");
+        side_by_side(&["handler", "task"], |mode| {
+            eprintln!("{workers} worker(s), by {mode}");
             body(workers, mode);
+        });
+    });
+}
+
+/// Runs something for each of these, on a thread of its own. Panics as the first that does.
+pub fn side_by_side<T: Sync>(each: &[T], body: impl Fn(&T) + Sync) {
+    thread::scope(|scope| {
+        let body = &body;
+        let threads: Vec<_> = (each.iter().map(|one| scope.spawn(move || body(one)))).collect();
+        for thread in threads {
+            if let Err(panic) = thread.join() {
+                resume_unwind(panic);
+            }
         }
     });
 }
