@@ -184,3 +184,59 @@ fn wrong_options_are_refused_before_anything_runs() {
     assert_eq!(kind(result), ErrorKind::InvalidInput);
     assert!(!ran.load(Ordering::Relaxed));
 }
+
+#[test]
+fn a_thread_that_is_unwinding_cannot_become_a_worker() {
+    struct Runs(std::sync::mpsc::Sender<ErrorKind>);
+    impl Drop for Runs {
+        fn drop(&mut self) {
+            self.0.send(kind(builder().run(|| ()))).unwrap();
+        }
+    }
+    let (say, said) = channel();
+    let unwound = std::thread::spawn(move || {
+        let _runs = Runs(say);
+        std::panic::resume_unwind(Box::new("as asked"));
+    });
+    assert!(unwound.join().is_err());
+    assert_eq!(said.recv().unwrap(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn the_thread_is_not_kept_on_one_processor() {
+    let processors = || rustix::thread::sched_getaffinity(None).unwrap();
+    let before = processors();
+    let during = builder().workers(2).pin_workers(true).run(processors);
+    assert!(during.unwrap() == before);
+    assert!(processors() == before);
+}
+
+#[test]
+fn an_event_loop_serves_in_each_runtime_of_a_thread() {
+    use netpoll::event::{Connection, EventLoop, Next};
+
+    for round in 0..3 {
+        let reply = builder().run(move || {
+            let event_loop = EventLoop::new(move |connection: &mut Connection| {
+                connection.reader().skip(connection.reader().len())?;
+                connection.writer().write_string(&format!("round {round}"));
+                Ok(Next::Close)
+            });
+            let listener = TcpListener::bind("127.0.0.1:0")?;
+            let address = listener.local_addr()?;
+            thread::spawn(move || event_loop.serve(listener));
+            let mut client = TcpStream::connect(address)?;
+            client.write_all(b"which one?")?;
+            let mut reply = String::new();
+            client.read_to_string(&mut reply)?;
+            std::io::Result::Ok(reply)
+        });
+        assert_eq!(reply.unwrap().unwrap(), format!("round {round}"));
+    }
+}
+
+#[test]
+fn a_thread_of_the_blocking_pool_may_become_a_worker() {
+    let answer = thread::spawn(|| netpoll::blocking(|| builder().run(|| 6 * 7).unwrap()));
+    assert_eq!(answer.join().unwrap(), 42);
+}

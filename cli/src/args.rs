@@ -98,10 +98,9 @@ pub(crate) struct ServeEcho {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) mode: Mode,
 
-    /// Expect messages with their length in front, 4 bytes in big-endian, and send back
-    /// whole ones.
+    /// Expect length-prefixed messages, and send back whole ones.
     ///
-    /// The length does not count itself. One of more than 16M ends the connection, and
+    /// The length is 4 bytes in big-endian, which do not count themselves. One of more than 16M ends the connection, and
     /// so does the client's end in the middle of a message; neither is answered.
     #[arg(long)]
     pub(crate) framed: bool,

@@ -1,4 +1,4 @@
-//! Messages that say how long they are, as `serve echo --framed` and `load --framed`
+//! Length-prefixed messages, as `serve echo --framed` and `load --framed`
 //! have them.
 //!
 //! ```text

@@ -15,7 +15,7 @@
 //! | `signals` | Ctrl-C, once and twice |
 //! | `place` | where to listen and to connect |
 //! | `units` | figures for people |
-//! | `frames` | messages that say how long they are |
+//! | `frames` | length-prefixed messages |
 //! | `buffers` | big buffers for tasks that need one at the moment |
 //! | `serve/` | the servers |
 //! | `load/` | the load generator |

@@ -24,7 +24,7 @@ fn every_byte_of_every_size_comes_back() {
             (10, "16K", 1, 500),
             (10, "20001", 7, 1000),
             // More than all buffers on the way hold.
-            (2, "24M", 2, 8),
+            (2, "24M", 2, 4),
         ] {
             let server = Server::echo_by(workers, mode, &["--quiet"]);
             let figures = load_json(&[
@@ -95,7 +95,7 @@ fn frames_are_said_and_are_bytes_to_whom_they_mean_nothing() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     for part in [
-        "1 byte a request with its length in front",
+        "1 byte a request with a length prefix",
         "5000 bytes came back as sent",
     ] {
         assert!(text.contains(part), "{part}: {text}");

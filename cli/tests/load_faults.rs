@@ -44,7 +44,7 @@ fn a_byte_that_is_changed_is_found() {
     with_workers(|workers| {
         side_by_side(&[0, 1, 300, 5000], |&place| {
             let address = serve_changed(place, |bytes| bytes[0] ^= 0x20);
-            let figures = load(address, workers, &["--in-flight=8"]);
+            let figures = load(address, workers, &["--in-flight=8", "--requests=2000"]);
             assert_failed(&figures, "wrong_bytes", 1, &format!("byte {place} is not"));
             // The others go on.
             assert_eq!(figures["connections"]["completed"], 4);
@@ -62,7 +62,8 @@ fn a_header_that_is_changed_is_found() {
         // Each byte of the first, and of one later on.
         side_by_side(&[0, 1, 2, 3, 10 * 68, 10 * 68 + 3], |&place| {
             let address = serve_changed(place, |bytes| bytes[0] ^= 0x20);
-            let figures = load(address, workers, &["--framed", "--in-flight=16"]);
+            let options = ["--framed", "--in-flight=16", "--requests=2000"];
+            let figures = load(address, workers, &options);
             assert_failed(&figures, "wrong_bytes", 1, &format!("byte {place} is not"));
             assert_eq!(figures["connections"]["completed"], 4);
         });

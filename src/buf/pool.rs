@@ -215,9 +215,12 @@ impl Drop for Pool {
     }
 }
 
+/// Where a block begins, a cache line does: the kernel copies to there, and from there,
+/// faster than with an offset of 16, which is what the allocator likes best.
+const LINE: usize = 64;
+
 fn layout(size: usize) -> Layout {
-    // Aligned like the words that somebody may want to put there.
-    Layout::from_size_align(size, align_of::<usize>()).expect("a block is smaller than memory")
+    Layout::from_size_align(size, LINE).expect("a block is smaller than memory")
 }
 
 /// # Panics

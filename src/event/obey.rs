@@ -53,7 +53,12 @@ impl Loop {
             Command::Look(shared) => {
                 let place = lock(&shared.place).clone();
                 if Arc::ptr_eq(&place.remote, remote) {
-                    self.state.borrow_mut().look(&shared, place.key);
+                    let mut state = self.state.borrow_mut();
+                    state.look(&shared, place.key);
+                    drop(shared);
+                    if let Some(slot) = state.slot(place.key) {
+                        slot.slim();
+                    }
                 } else {
                     // It has moved meanwhile.
                     place.remote.send(Command::Look(shared));
@@ -109,6 +114,10 @@ impl Loop {
                 key,
             };
             state.look(&shared, key);
+        }
+        // Not before: what was asked for on the way here no command to look holds any more.
+        if let Some(slot) = state.slot(key) {
+            slot.slim();
         }
         state.queue(key);
     }

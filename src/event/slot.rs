@@ -251,7 +251,8 @@ impl Extra {
 
     fn is_empty(&mut self) -> bool {
         // Where the loop has the only one, nobody can ask for anything any more, and what was
-        // asked for has been done: the command to look at it holds one, too.
+        // asked for has been done: the command to look at it holds one, too, and who adopts
+        // a connection looks before.
         let is_unheld = |shared: &mut Arc<Shared>| Arc::get_mut(shared).is_some();
         self.stash.len() == 0
             && self.output.is_none()

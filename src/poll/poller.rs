@@ -167,6 +167,7 @@ impl Poller {
 
     /// Makes this the poller that the calling thread's tasks register with.
     pub(crate) fn enter(&self) {
+        watch::start_anew();
         HERE.set(Some(self.id));
     }
 

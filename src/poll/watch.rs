@@ -60,6 +60,14 @@ pub(crate) fn unwatch(fd: BorrowedFd<'_>) {
     poller::here().expect(HAS_A_POLLER).delete(fd);
 }
 
+/// Forgets what came for a worker that the calling thread was before.
+pub(super) fn start_anew() {
+    BATCH.with(|batch| {
+        batch.events.borrow_mut().clear();
+        batch.waiting.set(None);
+    });
+}
+
 /// Moves the events that have come to the end of a list. Returns whether there were any.
 pub(crate) fn take_watched(into: &mut Vec<Watched>) -> bool {
     BATCH.with(|batch| {

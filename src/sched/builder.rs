@@ -92,7 +92,8 @@ impl Builder {
         self
     }
 
-    /// Keeps each worker on one of the processors that the process may use, in turn.
+    /// Keeps each worker on one of the processors that the process may use, in turn; but
+    /// not the thread that calls [`run`](Self::run).
     #[must_use]
     pub fn pin_workers(mut self, pinned: bool) -> Self {
         self.pinned = pinned;

@@ -71,6 +71,15 @@ pub(super) fn with_here<R>(f: impl FnOnce(Option<(&Arc<Machine>, usize)>) -> R) 
     .expect("it is called once")
 }
 
+/// Whether the calling thread works for nobody, and is not about to end.
+pub(super) fn may_become_worker() -> bool {
+    let is_free = |here: &RefCell<_>| {
+        here.try_borrow_mut()
+            .is_ok_and(|here| Option::is_none(&here))
+    };
+    HERE.try_with(is_free).unwrap_or(false)
+}
+
 impl Machine {
     pub(super) fn new(options: Options, homes: Box<[&'static Home]>) -> Self {
         Self {
@@ -144,6 +153,8 @@ impl Machine {
         task::or_abort("a worker of the runtime panicked", work);
         // No task that the hook starts would run here any more.
         HERE.set(None);
+        // It may go on as somebody else's.
+        self.threads[index].store(0, Ordering::Relaxed);
         self.hooks().thread_stops(index);
         self.worker_leaves();
     }

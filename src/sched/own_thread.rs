@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::builder::Builder;
-use super::machine::{Machine, Spawn, with_here};
+use super::machine::{Machine, Spawn, may_become_worker};
 use super::runtime::{Runtime, Work};
 use crate::task::Id;
 
@@ -21,25 +21,25 @@ pub(crate) struct Ending(Option<Runtime>);
 impl OwnThread {
     /// As for [`Builder::build`], but for its first worker.
     pub(crate) fn new(builder: Builder) -> io::Result<(Self, Ending)> {
-        if with_here(|here| here.is_some()) {
+        if std::thread::panicking() || !may_become_worker() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "a task cannot make its thread a worker, which it is: spawn a task, or build a runtime",
+                "a task, a thread that is unwinding, and one that is about to end cannot become \
+                 a worker: spawn a task, or build a runtime",
             ));
         }
-        let mut own = None;
-        let runtime = Runtime::start_with(builder.options()?, |runtime, index, work| {
-            if index > 0 {
-                return runtime.start_thread(&index.to_string(), work);
-            }
-            runtime.machine().worker_comes();
-            own = Some(Self {
-                machine: Arc::clone(runtime.machine()),
-                work: Some(work),
-            });
-            Ok(())
-        })?;
-        let own = own.expect("there is at least one worker");
+        let (runtime, workers) = Runtime::prepare(builder.options()?, 1)?;
+        let mut workers = workers.into_iter().enumerate();
+        runtime.machine().worker_comes();
+        // Dropped before the runtime, whose end waits for it.
+        let own = Self {
+            machine: Arc::clone(runtime.machine()),
+            work: workers.next().map(|(_, work)| work),
+        };
+        for (number, work) in workers {
+            runtime.start_thread(&number.to_string(), work)?;
+        }
+        runtime.watch()?;
         Ok((own, Ending(Some(runtime))))
     }
 

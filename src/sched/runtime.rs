@@ -58,17 +58,18 @@ static GLOBAL: OnceLock<Runtime> = OnceLock::new();
 
 impl Runtime {
     pub(super) fn start(options: Options) -> io::Result<Self> {
-        Self::start_with(options, |runtime, index, work| {
-            runtime.start_thread(&index.to_string(), work)
-        })
+        let (runtime, workers) = Self::prepare(options, 0)?;
+        for (number, work) in workers.into_iter().enumerate() {
+            runtime.start_thread(&number.to_string(), work)?;
+        }
+        runtime.watch()?;
+        Ok(runtime)
     }
 
-    /// Starts it; each worker by `start_worker`, which is told its number, and what to run
-    /// on a thread for it.
-    pub(super) fn start_with(
-        options: Options,
-        mut start_worker: impl FnMut(&Self, usize, Work) -> io::Result<()>,
-    ) -> io::Result<Self> {
+    /// Makes one whose workers are still to be started, and what their threads have to do.
+    /// So many of the first are not kept on one processor: their threads are somebody
+    /// else's.
+    pub(super) fn prepare(options: Options, lent: usize) -> io::Result<(Self, Vec<Work>)> {
         if fork::is_child() {
             return Err(io::Error::other(fork::REFUSAL));
         }
@@ -88,30 +89,36 @@ impl Runtime {
             }
         }
         let homes = places.iter().map(worker::Place::home).collect();
-        // From here on the handle's end ends the workers that have started, also
-        // when a later one does not.
+        // The handle's end ends the workers that have started, also when a later one does
+        // not.
         let runtime = Self {
             machine: Arc::new(Machine::new(options, homes)),
             ended: false,
         };
-        for (index, place) in places.into_iter().enumerate() {
-            let processor = (!processors.is_empty()).then(|| processors[index % processors.len()]);
-            let work = move |machine: &Arc<Machine>| {
+        let work = |(index, place): (usize, worker::Place)| -> Work {
+            let processor = (index >= lent && !processors.is_empty())
+                .then(|| processors[index % processors.len()]);
+            Box::new(move |machine: &Arc<Machine>| {
                 machine.as_worker(index, || place.work(Arc::clone(machine), index, processor));
-            };
-            start_worker(&runtime, index, Box::new(work))?;
-        }
+            })
+        };
+        let workers = places.into_iter().enumerate().map(work).collect();
+        Ok((runtime, workers))
+    }
+
+    /// Starts the monitor's thread, if there shall be one.
+    pub(super) fn watch(&self) -> io::Result<()> {
         #[cfg(feature = "backtrace")]
-        if runtime.machine.options.stuck_backtraces {
+        if self.machine.options.stuck_backtraces {
             crate::stack::trace::install();
         }
-        if runtime.machine.options.monitored {
-            let machine = Arc::clone(&runtime.machine);
+        if self.machine.options.monitored {
+            let machine = Arc::clone(&self.machine);
             std::thread::Builder::new()
                 .name(format!("{}-monitor", machine.options.thread_name))
                 .spawn(move || machine.monitor.watch(&machine))?;
         }
-        Ok(runtime)
+        Ok(())
     }
 
     /// Starts the thread of a worker.

@@ -13,13 +13,13 @@ impl sched::Builder {
     /// those that are left after `main` are cancelled, as by dropping a [`Runtime`].
     ///
     /// With one worker, and without the [monitor](Self::monitor), the process has a single
-    /// thread, and that pays: as long as no other thread could close a descriptor, the
-    /// kernel need not count its users, which is two locked instructions less in each
-    /// system call. Several such processes, or threads that each run a runtime of their
-    /// own, share nothing at all.
+    /// thread, until something needs the threads that block (files, names, child processes).
+    /// As long as no other thread could close a descriptor, the kernel takes no reference
+    /// to it in a system call, which saves two atomic operations in each.
     ///
-    /// Plain threads that `main` starts, and what they spawn, are not part of it: they
-    /// have the runtime that starts by itself.
+    /// `main` has the stack of a task, and the thread keeps its name, but has the hooks of a
+    /// worker. Plain threads that `main` starts, and what they spawn, are not part of the
+    /// runtime: they have the one that starts by itself.
     ///
     /// A task that does not end keeps this from returning, because the thread is where it
     /// lives; one line says so after [`shutdown_timeout`](Self::shutdown_timeout).
@@ -28,7 +28,8 @@ impl sched::Builder {
     ///
     /// # Errors
     ///
-    /// As for [`build`](Self::build); `InvalidInput` if the caller is a task.
+    /// As for [`build`](Self::build); `InvalidInput` if the caller is a task, a thread
+    /// that is unwinding, or a destructor of a thread-local.
     ///
     /// # Panics
     ///

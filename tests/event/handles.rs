@@ -1,13 +1,15 @@
 //! What others do with a connection.
 
 use std::io::{Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant};
 
 use netpoll::event::{Connection, ConnectionHandle, Next};
 use netpoll::io::Closed;
 use netpoll::thread;
 
-use crate::common::{on_workers, until};
+use crate::common::{LONG, on, on_workers, until};
 use crate::limits::Telling;
 use crate::support::{Server, echo, rest, round_trip};
 
@@ -248,5 +250,62 @@ fn what_a_handler_writes_may_park_when_it_is_dropped() {
                 .sum::<usize>()
                 == 0
         });
+    });
+}
+
+/// Handles are used, and dropped at once, while their connections move to another worker
+/// and back.
+#[test]
+fn what_a_handle_wrote_arrives_wherever_its_connection_goes() {
+    on(2, || {
+        let (server, handles) = {
+            let (send, receive) = mpsc::channel();
+            let send = Mutex::new(send);
+            let answer = move |connection: &mut Connection| {
+                connection.reader().skip(connection.reader().len())?;
+                send.lock().unwrap().send(connection.handle()).unwrap();
+                Ok(Next::Again)
+            };
+            (Server::new(answer), receive)
+        };
+        // Threads of std: the workers have enough to do.
+        std::thread::spawn(move || {
+            for handle in handles {
+                handle.write("y").unwrap();
+            }
+        });
+        let stop = Arc::new(AtomicBool::new(false));
+        let (stopped, event_loop) = (Arc::clone(&stop), server.event_loop.clone());
+        let moving = std::thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                event_loop.set_workers(1);
+                event_loop.set_workers(2);
+                event_loop.rebalance();
+                // Enough of them, and time to work in between.
+                std::thread::sleep(Duration::from_micros(100));
+            }
+        });
+        let clients: Vec<_> = (0..20)
+            .map(|_| {
+                let client = std::net::TcpStream::connect(server.address).unwrap();
+                client.set_read_timeout(Some(LONG)).unwrap();
+                client
+            })
+            .collect();
+        let event_loop = server.event_loop.clone();
+        let talking = std::thread::spawn(move || {
+            let start = Instant::now();
+            while event_loop.metrics().moved < 5000 {
+                assert!(start.elapsed() < LONG, "they do not move");
+                for client in &clients {
+                    assert_eq!(round_trip(client, b"x"), b"y");
+                }
+            }
+        });
+        until("enough have moved", || talking.is_finished());
+        talking.join().unwrap();
+        stop.store(true, Ordering::Relaxed);
+        until("nobody moves them", || moving.is_finished());
+        assert_eq!(server.end().cut_off, 0);
     });
 }

@@ -25,10 +25,10 @@ pub(crate) struct Plan {
     #[arg(long, short, value_name = "BYTES", default_value = "64", value_parser = bytes)]
     pub(super) size: u64,
 
-    /// Send each request as a message with its length in front, 4 bytes in big-endian that
-    /// do not count themselves, as `netpoll serve echo --framed` expects it.
+    /// Send each request as a length-prefixed message, as `netpoll serve echo --framed`
+    /// expects it.
     ///
-    /// The same must come back, the length included. --size is that of the message, and
+    /// The length is 4 bytes in big-endian, which do not count themselves. The same must come back, the length included. --size is that of the message, and
     /// at most 16M.
     #[arg(long)]
     pub(super) framed: bool,

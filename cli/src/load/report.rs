@@ -65,7 +65,7 @@ impl Report<'_> {
             many(self.established, "connection"),
             many(plan.size, "byte"),
             if plan.framed {
-                " with its length in front"
+                " with a length prefix"
             } else {
                 ""
             },

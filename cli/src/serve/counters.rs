@@ -37,7 +37,7 @@ fn all() -> std::sync::MutexGuard<'static, Vec<&'static Counters>> {
 pub(super) struct Sum {
     /// What was answered: frames, or what came at once.
     pub(super) requests: u64,
-    /// Bytes sent back, to clients.
+    /// Bytes sent back, to clients; or handed to the event loop for that.
     pub(super) bytes: u64,
     /// Bytes sent on, to targets.
     pub(super) forwarded: u64,

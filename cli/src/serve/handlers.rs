@@ -49,12 +49,7 @@ impl<F: Request> Service for Handlers<F> {
     fn admit(&self, stream: Stream) -> io::Result<()> {
         // The event loop takes the workers of the first task that gives it one, the
         // acceptor.
-        self.open.fetch_add(1, Ordering::Relaxed);
-        let adopted = self.event_loop.adopt(stream, LinkBuffer::new());
-        if adopted.is_err() {
-            self.open.fetch_sub(1, Ordering::Relaxed);
-        }
-        adopted.map(drop)
+        self.event_loop.adopt(stream, LinkBuffer::new()).map(drop)
     }
 
     fn open(&self) -> usize {
@@ -85,6 +80,8 @@ impl<F: Request> Handler for Counted<F> {
     type Context = ();
 
     fn prepare(&self, _: &mut Connection) -> io::Result<()> {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        counters::stir();
         Ok(())
     }
 

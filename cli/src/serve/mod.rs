@@ -33,6 +33,7 @@ mod tasks;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use netpoll::net::{Listener, TcpListener, resolve_unix_addr};
@@ -224,14 +225,20 @@ impl Server {
     /// Waits for the open connections, and says what there was in all.
     fn finish(&self) {
         let open = self.service.open();
-        if open > 0 {
-            self.console.say(&format!(
-                "stopping: {} open, for at most {} s; again to stop at once",
-                many(open as u64, "connection"),
-                self.grace.as_secs()
-            ));
-        }
-        let cut_off = self.service.wait();
+        let stopping = || {
+            if open > 0 {
+                self.console.say(&format!(
+                    "stopping: {} open, for at most {} s; again to stop at once",
+                    many(open as u64, "connection"),
+                    self.grace.as_secs()
+                ));
+            }
+        };
+        // Saying it may take as long as whoever reads it likes.
+        let cut_off = thread::scope(|scope| {
+            let _ = thread::Builder::new().spawn_scoped(scope, stopping);
+            self.service.wait()
+        });
         self.console.end_live();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         for line in self.about.details() {

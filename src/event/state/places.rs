@@ -83,7 +83,6 @@ impl State {
             slot.set(flag::CLOSING | flag::BROKEN);
             slot.extra().error = Some(error);
         }
-        slot.slim();
         self.taken += 1;
         self.arm(key);
         key

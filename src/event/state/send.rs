@@ -159,7 +159,6 @@ impl State {
         if unsent <= low {
             slot.clear(flag::OVER);
         }
-        slot.slim();
         if let Some(writer) = writer {
             writer.wake(Outcome::Woken);
         }
@@ -168,6 +167,9 @@ impl State {
             if unsent <= low {
                 shared.wake_writers();
             }
+        }
+        if let Some(slot) = self.slot(key) {
+            slot.slim();
         }
         if unsent <= low {
             self.queue(key);
