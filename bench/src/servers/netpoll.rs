@@ -13,7 +13,7 @@ pub(super) const SERVER: Server = Server {
     about: "a task for each connection, one worker; its buffer on its stack, if small",
     usual: true,
     most: usize::MAX,
-    run: |buffer| serve(if buffer <= SMALL { on_stack } else { on_heap }, buffer),
+    run: |buffer| serve(usual(buffer), buffer),
 };
 
 /// Every connection's buffer is on the heap.
@@ -35,7 +35,7 @@ pub(super) const THREADS: Server = Server {
     most: usize::MAX,
     run: |buffer| {
         netpoll::Builder::new().workers(1).build_global()?;
-        let accepting = thread::spawn(move || accept(on_stack, buffer));
+        let accepting = thread::spawn(move || accept(usual(buffer), buffer));
         accepting.join().expect("accepting does not panic")
     },
 };
@@ -63,6 +63,10 @@ fn accept(echo: Echo, buffer: usize) -> io::Result<()> {
         thread::spawn(move || echo(stream, buffer));
     }
     Ok(())
+}
+
+fn usual(buffer: usize) -> Echo {
+    if buffer <= SMALL { on_stack } else { on_heap }
 }
 
 fn on_stack(mut stream: TcpStream, _: usize) -> io::Result<()> {
