@@ -11,32 +11,38 @@ use support::faulty::{read_all, serve};
 use support::load::{assert_adds_up, json, load, load_json};
 use support::{NETPOLL, Server, with_modes, with_workers};
 
-#[test]
-fn every_byte_of_every_size_comes_back() {
+/// Connections, the size of a request, requests in flight, and how many in all.
+const LOADS: [(u32, &str, u32, u64); 9] = [
+    (1, "1", 1, 1),
+    (1, "1", 1000, 5000),
+    (50, "64", 1, 5000),
+    (50, "64", 16, 20_000),
+    (500, "64", 1, 5000),
+    (7, "513", 3, 2000),
+    (10, "16K", 4, 500),
+    (10, "20001", 7, 1000),
+    // More than all buffers on the way hold, and as much as a frame may have.
+    (2, "16M", 2, 4),
+];
+
+/// Has the command load its own server, which has these options too.
+fn every_byte_comes_back(both: &[&str]) {
     with_modes(|workers, mode| {
-        for (connections, size, in_flight, requests) in [
-            (1, "1", 1, 1_u64),
-            (1, "1", 1000, 5000),
-            (50, "64", 1, 5000),
-            (50, "64", 16, 20_000),
-            (500, "64", 1, 5000),
-            (7, "513", 3, 2000),
-            (10, "16K", 1, 500),
-            (10, "20001", 7, 1000),
-            // More than all buffers on the way hold.
-            (2, "24M", 2, 4),
-        ] {
-            let server = Server::echo_by(workers, mode, &["--quiet"]);
-            let figures = load_json(&[
-                &server.address.to_string(),
-                &format!("--connections={connections}"),
-                &format!("--size={size}"),
-                &format!("--in-flight={in_flight}"),
-                &format!("--requests={requests}"),
-                &format!("--workers={workers}"),
-                "--timeout=60",
-            ]);
+        for (connections, size, in_flight, requests) in LOADS {
+            let server = Server::echo_by(workers, mode, &[both, &["--quiet"]].concat());
+            let own = [
+                server.address.to_string(),
+                format!("--connections={connections}"),
+                format!("--size={size}"),
+                format!("--in-flight={in_flight}"),
+                format!("--requests={requests}"),
+                format!("--workers={workers}"),
+                "--timeout=60".into(),
+            ];
+            let own: Vec<&str> = own.iter().map(String::as_str).collect();
+            let figures = load_json(&[both, &own].concat());
             assert_eq!(figures["ok"], true, "{figures:#}");
+            assert_eq!(figures["framed"], both.contains(&"--framed"));
             assert_eq!(figures["requests"], requests);
             assert_eq!(figures["sent"], requests);
             assert_eq!(figures["connections"]["completed"], connections);
@@ -56,38 +62,13 @@ fn every_byte_of_every_size_comes_back() {
 }
 
 #[test]
+fn every_byte_of_every_size_comes_back() {
+    every_byte_comes_back(&[]);
+}
+
+#[test]
 fn every_byte_of_every_frame_comes_back() {
-    with_modes(|workers, mode| {
-        for (connections, size, in_flight, requests) in [
-            (1, "1", 1, 1_u64),
-            (1, "1", 1000, 5000),
-            (50, "64", 16, 20_000),
-            (500, "64", 1, 5000),
-            (7, "513", 3, 2000),
-            (10, "16K", 4, 500),
-            (10, "20001", 7, 1000),
-            (2, "16M", 2, 4),
-        ] {
-            let server = Server::echo_by(workers, mode, &["--quiet", "--framed"]);
-            let figures = load_json(&[
-                "--framed",
-                &server.address.to_string(),
-                &format!("--connections={connections}"),
-                &format!("--size={size}"),
-                &format!("--in-flight={in_flight}"),
-                &format!("--requests={requests}"),
-                &format!("--workers={workers}"),
-                "--timeout=60",
-            ]);
-            assert_eq!(figures["ok"], true, "{figures:#}");
-            assert_eq!(figures["framed"], true, "{figures:#}");
-            assert_eq!(figures["requests"], requests);
-            assert_eq!(figures["bytes_checked"], figures["bytes"]);
-            server.signal("TERM");
-            let bytes = format!("{} bytes echoed", figures["bytes"]);
-            server.end().assert_totals(&[&bytes, "0 cut off"]);
-        }
-    });
+    every_byte_comes_back(&["--framed"]);
 }
 
 #[test]

@@ -296,8 +296,9 @@ impl Chain {
             return;
         }
         self.keep_rest();
-        let with_content = mem::take(&mut other.segments);
-        for segment in with_content {
+        // Each once, in the order in which they are: the list keeps its memory.
+        for _ in 0..other.segments.len() {
+            let segment = other.segments.pop_front().expect("it is counted");
             if segment.pending() > 0 {
                 self.segments.push_back(segment);
             } else {
