@@ -100,8 +100,9 @@ pub(crate) struct ServeEcho {
 
     /// Expect length-prefixed messages, and send back whole ones.
     ///
-    /// The length is 4 bytes in big-endian, which do not count themselves. One of more than 16M ends the connection, and
-    /// so does the client's end in the middle of a message; neither is answered.
+    /// The length is 4 bytes in big-endian, which do not count themselves. One of more
+    /// than 16M ends the connection, and so does the client's end in the middle of a
+    /// message; neither is answered.
     #[arg(long)]
     pub(crate) framed: bool,
 }

@@ -73,11 +73,8 @@ pub(super) fn with_here<R>(f: impl FnOnce(Option<(&Arc<Machine>, usize)>) -> R) 
 
 /// Whether the calling thread works for nobody, and is not about to end.
 pub(super) fn may_become_worker() -> bool {
-    let is_free = |here: &RefCell<_>| {
-        here.try_borrow_mut()
-            .is_ok_and(|here| Option::is_none(&here))
-    };
-    HERE.try_with(is_free).unwrap_or(false)
+    HERE.try_with(|here| here.try_borrow_mut().is_ok_and(|here| here.is_none()))
+        .unwrap_or(false)
 }
 
 impl Machine {

@@ -36,10 +36,7 @@ impl OwnThread {
             machine: Arc::clone(runtime.machine()),
             work: workers.next().map(|(_, work)| work),
         };
-        for (number, work) in workers {
-            runtime.start_thread(&number.to_string(), work)?;
-        }
-        runtime.watch()?;
+        runtime.start_threads(workers)?;
         Ok((own, Ending(Some(runtime))))
     }
 

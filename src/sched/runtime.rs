@@ -59,10 +59,7 @@ static GLOBAL: OnceLock<Runtime> = OnceLock::new();
 impl Runtime {
     pub(super) fn start(options: Options) -> io::Result<Self> {
         let (runtime, workers) = Self::prepare(options, 0)?;
-        for (number, work) in workers.into_iter().enumerate() {
-            runtime.start_thread(&number.to_string(), work)?;
-        }
-        runtime.watch()?;
+        runtime.start_threads(workers.into_iter().enumerate())?;
         Ok(runtime)
     }
 
@@ -106,8 +103,14 @@ impl Runtime {
         Ok((runtime, workers))
     }
 
-    /// Starts the monitor's thread, if there shall be one.
-    pub(super) fn watch(&self) -> io::Result<()> {
+    /// Starts the threads of these workers, and the monitor's, if there shall be one.
+    pub(super) fn start_threads(
+        &self,
+        workers: impl Iterator<Item = (usize, Work)>,
+    ) -> io::Result<()> {
+        for (number, work) in workers {
+            self.start_thread(&number.to_string(), work)?;
+        }
         #[cfg(feature = "backtrace")]
         if self.machine.options.stuck_backtraces {
             crate::stack::trace::install();
@@ -122,7 +125,7 @@ impl Runtime {
     }
 
     /// Starts the thread of a worker.
-    pub(super) fn start_thread(&self, name: &str, work: Work) -> io::Result<()> {
+    fn start_thread(&self, name: &str, work: Work) -> io::Result<()> {
         self.machine.worker_comes();
         let machine = Arc::clone(&self.machine);
         let thread = std::thread::Builder::new()

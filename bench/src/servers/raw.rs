@@ -31,7 +31,7 @@ pub(super) const AGAIN: Server = Server {
     ..SERVER
 };
 
-/// As in every server that has more than one thread: the kernel counts the users of a
+/// As in every server that has more than one thread: the kernel takes a reference to a
 /// descriptor in each call, because another thread could close it.
 pub(super) const THREADS: Server = Server {
     name: "raw-threads",
