@@ -100,6 +100,15 @@ impl Chain {
         Some(region)
     }
 
+    /// The only segment, if there is just one.
+    #[inline]
+    fn only(&mut self) -> Option<&mut Segment> {
+        match self.segments.len() {
+            1 => self.segments.front_mut(),
+            _ => None,
+        }
+    }
+
     /// Puts `read_at` where there is something to read; there must be something.
     #[inline]
     fn go_to_readable(&mut self) -> &mut Segment {
@@ -186,13 +195,20 @@ impl Chain {
 
     /// Takes bytes as a chain of their own.
     pub(super) fn split_to(&mut self, n: usize) -> Option<Self> {
+        if n > self.readable {
+            return None;
+        }
         let mut parts = Self::default();
-        let enough = self.take(n, |segment, part| {
-            parts.segments.push_back(segment.split_to(part));
-        });
-        parts.readable = n;
-        parts.flush_at = parts.segments.len().saturating_sub(1);
-        enough.then_some(parts)
+        if n > 0 {
+            // They mostly lie in one.
+            parts.segments.reserve_exact(1);
+            self.take(n, |segment, part| {
+                parts.segments.push_back(segment.split_to(part));
+            });
+            parts.readable = n;
+            parts.flush_at = parts.segments.len() - 1;
+        }
+        Some(parts)
     }
 
     /// The readable bytes, in pieces.
@@ -284,25 +300,27 @@ impl Chain {
 
     /// Moves what another chain has behind what is written. What the other one still
     /// holds is for the caller to drop, where the owners of its bytes may do so.
+    #[inline]
     pub(super) fn append(&mut self, other: &mut Self) {
         let len = other.readable + other.pending;
-        other.unflush();
         if len < COPIED {
             for segment in &mut other.segments {
+                if segment.readable() > 0 {
+                    self.push(segment.content());
+                }
                 if segment.pending() > 0 {
                     self.push(segment.pending_content());
                 }
             }
             return;
         }
+        other.unflush();
         self.keep_rest();
-        // Each once, in the order in which they are: the list keeps its memory.
-        for _ in 0..other.segments.len() {
-            let segment = other.segments.pop_front().expect("it is counted");
+        while let Some(segment) = other.segments.pop_front() {
             if segment.pending() > 0 {
                 self.segments.push_back(segment);
             } else {
-                other.segments.push_back(segment);
+                other.retired.push(segment);
             }
         }
         self.pending += len;
@@ -375,8 +393,8 @@ impl Chain {
         let Some(last) = self.segments.len().checked_sub(1) else {
             return;
         };
-        for segment in self.segments.range_mut(self.flush_at..) {
-            segment.flush();
+        for at in self.flush_at..=last {
+            self.segments[at].flush();
         }
         self.flush_at = last;
         self.readable += self.pending;

@@ -51,14 +51,7 @@ impl Chain {
     /// nothing may be pending.
     pub(in crate::buf::link) fn take_all(&mut self, other: &mut Self) {
         debug_assert_eq!(self.pending, 0);
-        if let [only] = other.segments.make_contiguous()
-            && only.readable() + only.pending() < COPIED
-        {
-            self.push(only.content());
-            self.push(only.pending_content());
-        } else {
-            self.append(other);
-        }
+        self.append(other);
         self.flush();
     }
 
@@ -111,10 +104,9 @@ impl Chain {
         if self.rest.is_some() {
             self.rest = None;
         }
-        let keeps = match self.segments.make_contiguous() {
-            [only] if only.held() <= most => only.is_fresh() || only.recycle(),
-            _ => false,
-        };
+        let keeps = self
+            .only()
+            .is_some_and(|only| only.held() <= most && (only.is_fresh() || only.recycle()));
         if keeps {
             (self.read_at, self.flush_at) = (0, 0);
             (self.readable, self.pending) = (0, 0);
