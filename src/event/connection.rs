@@ -3,12 +3,14 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Received;
+use super::answer::Answer;
 use super::handle::{ConnectionHandle, Shared};
 use super::looper::Loop;
 use super::slot::{Extra, Key, Slot, Timeouts, flag};
@@ -38,6 +40,10 @@ pub struct Connection {
     pub(super) error: Option<io::Error>,
     /// Which driver's working set it is.
     driver: u64,
+    /// Since when what the handler was called for had been there in part.
+    pub(super) begun_at: Option<Time>,
+    /// What had been consumed, of all connections, when the handler was called.
+    consumed_before: u64,
 }
 
 /// Where the connection is, and where more comes from.
@@ -46,9 +52,15 @@ pub(super) struct Place {
     pub(super) key: Cell<Key>,
     /// How much was received for the input, in all.
     pub(super) given: Cell<u64>,
+    /// For how long a handler has waited for more to read since it consumed something:
+    /// that was when so much had been consumed.
+    pub(super) waited: Cell<(u64, Duration)>,
 }
 
 type Asking<A> = fn(BorrowedFd<'_>) -> io::Result<A>;
+
+/// A handler that has written more than this at once is asked how much may wait.
+const MUCH: usize = 4 << 10;
 
 const NO_KEY: Key = Key(u64::MAX >> 1);
 
@@ -61,9 +73,12 @@ impl Connection {
                 home,
                 key: Cell::new(NO_KEY),
                 given: Cell::new(0),
+                waited: Cell::new((0, Duration::ZERO)),
             },
             error: None,
             driver,
+            begun_at: None,
+            consumed_before: 0,
         }
     }
 
@@ -79,6 +94,7 @@ impl Connection {
     #[inline]
     pub(super) fn enter(&mut self, key: Key) {
         self.place.key.set(key);
+        self.place.waited.take();
     }
 
     pub(super) fn leave(&mut self) {
@@ -87,14 +103,32 @@ impl Connection {
 
     /// Counts what was put into the input.
     #[inline]
-    pub(super) fn was_given(&self, n: usize) {
+    pub(super) fn was_given(&mut self, n: usize) {
         self.place.given.set(self.place.given.get() + n as u64);
+        self.consumed_before = self.consumed();
     }
 
     /// How much was consumed, in all.
     #[inline]
     pub(super) fn consumed(&self) -> u64 {
         self.place.given.get() - self.input.len() as u64
+    }
+
+    /// Whether the handler has consumed something since it was called.
+    pub(super) fn has_consumed(&self) -> bool {
+        self.consumed() > self.consumed_before
+    }
+
+    /// Whether what it has written shall be sent before it is called again.
+    #[inline]
+    pub(super) fn has_written_much(&self) -> bool {
+        let written = self.output.malloc_len();
+        written > MUCH && written > self.high_mark()
+    }
+
+    fn high_mark(&self) -> usize {
+        let options = |slot: &mut Slot| Some(slot.counted.as_ref()?.remote().options.high_mark);
+        self.with_slot(options).flatten().unwrap_or(usize::MAX)
     }
 
     fn with_slot<R>(&self, f: impl FnOnce(&mut Slot) -> R) -> Option<R> {
@@ -154,8 +188,8 @@ impl Connection {
         self.output.writer()
     }
 
-    /// Gives back what was read, and has what was written sent: at the end of the turn,
-    /// or when this handler parks.
+    /// Gives back what was read, and has what was written sent: when this handler parks,
+    /// or at the end of the turn; at once, if it has parked before.
     ///
     /// Where more waits to be sent than the [high mark](super::Options::output_marks),
     /// parks the task until it is the low one.
@@ -170,18 +204,21 @@ impl Connection {
         self.input.release();
         let home = &self.place.home;
         home.state.borrow_mut().put(self.key(), &mut self.output);
-        if self.output_waits_above_mark() {
-            self.place.wait_for_room()?;
+        let has_parked = home.driver() != self.driver;
+        if self.output_waits_above_mark(has_parked) {
+            let is_over = |slot: &mut Slot| slot.has(flag::OVER);
+            self.place.wait_while(is_over)?;
         }
         self.place.check()
     }
 
-    fn output_waits_above_mark(&self) -> bool {
+    fn output_waits_above_mark(&self, has_parked: bool) -> bool {
         let mut state = self.place.home.state.borrow_mut();
         let Some(options) = state.options(self.key()) else {
             return false;
         };
-        if state.put_bytes() > options.high_mark {
+        // The turn of who has parked is over, and the driver may be asleep.
+        if has_parked || state.put_bytes() > options.high_mark {
             state.send_all();
         }
         let slot = state.slot(self.key());
@@ -196,9 +233,11 @@ impl Connection {
             let ended = slot.has(flag::CLOSING | flag::ENDED);
             let remote = slot.counted.as_ref().map(|counted| counted.remote());
             let remote = Arc::clone(remote.expect("it counts while it is there"));
+            let unsent = slot.unsent();
             let extra = slot.extra();
             let shared = extra.shared.get_or_insert_with(|| {
                 let shared = Shared::new(&remote, key);
+                shared.unsent.store(unsent, Ordering::SeqCst);
                 if ended {
                     shared.end();
                 }
@@ -209,6 +248,31 @@ impl Connection {
         ConnectionHandle {
             shared: shared.expect(IN_USE),
         }
+    }
+
+    /// A handle for who answers when the handler has returned. As long as it lives, the
+    /// connection owes an answer: that its peer sends no more, which else ends it when all
+    /// is handled, does not, nor is it idle, and [`shutdown`](super::EventLoop::shutdown)
+    /// waits for it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::event::{Connection, Next};
+    /// use netpoll::thread;
+    /// use std::io;
+    ///
+    /// fn request(connection: &mut Connection) -> io::Result<Next> {
+    ///     let request = connection.reader().read_string(4)?;
+    ///     let answer = connection.answer_later();
+    ///     thread::spawn(move || answer.write(request.to_uppercase()));
+    ///     Ok(Next::Again)
+    /// }
+    /// # drop(netpoll::event::EventLoop::new(request));
+    /// ```
+    #[must_use = "it is owed only as long as this lives"]
+    pub fn answer_later(&self) -> Answer {
+        Answer::new(self.handle())
     }
 
     /// Whether the peer has sent all it will: nothing more can be read than there is. It
@@ -289,14 +353,19 @@ impl Connection {
     }
 
     fn address(&self, of_ip: Asking<SocketAddr>, of_unix: Asking<UnixAddr>) -> io::Result<Addr> {
-        let address = self.with_slot(|slot| match of_ip(slot.fd()) {
+        self.with_fd(|fd| match of_ip(fd) {
             Ok(address) => Ok(Addr::from(address)),
             Err(error) if error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error()) => {
-                of_unix(slot.fd()).map(Addr::from)
+                of_unix(fd).map(Addr::from)
             }
             Err(error) => Err(error),
-        });
-        address.unwrap_or_else(|| Err(Closed::error()))
+        })
+    }
+
+    /// Does something with the socket, unless that was taken away.
+    fn with_fd<R>(&self, f: impl FnOnce(BorrowedFd<'_>) -> io::Result<R>) -> io::Result<R> {
+        let done = self.with_slot(|slot| Some(f(slot.fd.as_ref()?.as_fd())));
+        done.flatten().unwrap_or_else(|| Err(Closed::error()))
     }
 
     /// Takes the connection away from its event loop: its socket, and what was received
@@ -331,10 +400,8 @@ impl Connection {
     pub fn detach<S: From<OwnedFd>>(&mut self) -> io::Result<(S, LinkBuffer)> {
         self.flush()?;
         self.place.home.state.borrow_mut().send_all();
-        while self.with_slot(|slot| slot.unsent()).is_some_and(|n| n > 0) {
-            self.place.wait_for_room()?;
-            self.place.check()?;
-        }
+        self.place.wait_while(|slot| slot.unsent() > 0)?;
+        self.place.check()?;
         let mut state = self.place.home.state.borrow_mut();
         let fd = state.take_fd(self.key()).ok_or_else(Closed::error)?;
         let mut input = std::mem::take(&mut self.input);
@@ -362,15 +429,14 @@ impl Connection {
     /// `InvalidInput` for what [`KeepAlive`] does not allow; what `setsockopt` fails with.
     #[doc(alias = "SetKeepAlive")]
     pub fn set_keepalive(&mut self, keepalive: Option<KeepAlive>) -> io::Result<()> {
-        self.with_slot(|slot| KeepAlive::set(slot.fd(), keepalive))
-            .unwrap_or_else(|| Err(Closed::error()))
+        self.with_fd(|fd| KeepAlive::set(fd, keepalive))
     }
 
     /// The number of the descriptor, to ask or set what there is no method for.
     #[doc(alias = "Fd")]
     #[must_use]
     pub fn as_raw_fd(&self) -> RawFd {
-        self.with_slot(|slot| slot.fd().as_raw_fd()).unwrap_or(-1)
+        self.with_fd(|fd| Ok(fd.as_raw_fd())).unwrap_or(-1)
     }
 }
 
@@ -414,11 +480,9 @@ impl Place {
         }
     }
 
-    fn wait_for_room(&self) -> io::Result<()> {
-        while self
-            .with_slot(|slot| slot.has(flag::OVER) || slot.unsent() > 0 && slot.has(flag::FULL))
-            .unwrap_or(false)
-        {
+    /// Waits until enough was sent.
+    fn wait_while(&self, waits: impl Fn(&mut Slot) -> bool) -> io::Result<()> {
+        while self.with_slot(&waits).unwrap_or(false) {
             self.check()?;
             self.wait(Time::NEVER, |extra, waker| extra.writer = Some(waker))?;
         }

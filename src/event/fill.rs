@@ -14,7 +14,6 @@ impl Source for Place {
     /// Receives more for a handler that waits.
     fn fill(&self, buffer: &LinkBuffer, missing: usize) -> io::Result<usize> {
         task::spend();
-        let begun = Time::now();
         loop {
             // What came while it was parked comes first.
             let stash = self.with_slot(|slot| {
@@ -70,9 +69,19 @@ impl Source for Place {
                     return Err(errno.into());
                 }
             }
+            let consumed = self.given.get() - buffer.len() as u64;
+            let waited = match self.waited.get() {
+                (then, waited) if then == consumed => waited,
+                _ => Duration::ZERO,
+            };
+            let begun = Time::now();
             let timeout = self.read_timeout();
-            let deadline = timeout.map_or(Time::NEVER, |timeout| begun.after(timeout));
+            let deadline = timeout.map_or(Time::NEVER, |timeout| {
+                begun.after(timeout.saturating_sub(waited))
+            });
             let outcome = self.wait(deadline, |extra, waker| extra.reader = Some(waker))?;
+            let waited = waited + Time::now().since(begun);
+            self.waited.set((consumed, waited));
             self.with_slot(|slot| {
                 if let Some(extra) = &mut slot.extra {
                     extra.reader = None;

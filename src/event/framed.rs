@@ -141,7 +141,7 @@ where
                 return Ok(Next::Need(whole));
             };
             self.handler.frame(connection, frame, context)?;
-            if reader.is_empty() || connection.is_closing() {
+            if reader.is_empty() || connection.is_closing() || connection.has_written_much() {
                 break;
             }
         }

@@ -25,6 +25,8 @@ pub(super) struct Shared {
     pub(super) unsent: AtomicUsize,
     /// Those who wait for less of both.
     pub(super) waiters: Mutex<WaitList>,
+    /// How many answers will still come.
+    pub(super) owed: AtomicUsize,
 }
 
 /// Where a connection is.
@@ -62,6 +64,7 @@ impl Shared {
             queued: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),
             waiters: Mutex::default(),
+            owed: AtomicUsize::new(0),
         })
     }
 
@@ -308,6 +311,24 @@ impl ConnectionHandle {
             self.note();
         }
         true
+    }
+
+    pub(super) fn owe(&self) {
+        self.shared.owed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The loop looks whether the connection was kept only for this.
+    pub(super) fn owe_no_more(&self) {
+        let is_noted = {
+            let mut inbox = lock(&self.shared.inbox);
+            if self.shared.owed.fetch_sub(1, Ordering::Relaxed) > 1 {
+                return;
+            }
+            std::mem::replace(&mut inbox.noted, true)
+        };
+        if !is_noted && self.is_active() {
+            self.note();
+        }
     }
 
     fn note(&self) {

@@ -154,7 +154,9 @@ impl Loop {
             state.send_all();
             state.trash.take()
         };
-        drop(trash);
+        if let Some(trash) = trash {
+            trash.burn();
+        }
         if goes_on {
             // Others of this worker have their turn, and so has the poller.
             task::yield_now();
@@ -350,7 +352,9 @@ impl Loop {
             remotes.iter().for_each(|remote| remote.close());
         }
         let trash = self.state.borrow_mut().trash.take();
-        drop(trash);
+        if let Some(trash) = trash {
+            trash.burn();
+        }
         let spares = std::mem::take(&mut *self.spares.borrow_mut());
         for spare in spares {
             // Nobody chose them: they end.

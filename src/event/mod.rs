@@ -119,13 +119,15 @@
 // | `event_loop`, `listener`, `client`, `stream` | the server, and where its connections come from |
 // | `options` | how they are treated |
 // | `placement`, `even` | which worker gets which, and when they move |
-// | `connection`, `received`, `handle` | what a handler has of a connection, and what others have |
+// | `connection`, `received` | what a handler has of a connection |
+// | `handle`, `answer` | what others have of it |
 // | `fill` | receiving for a handler that waits |
 // | `slot`, `stash` | what a loop keeps of a connection |
 // | `state/` | connections come and go, receiving, sending, timers: calls nobody |
 // | `looper` | the loop of a worker: who drives it |
 // | `obey` | what it is told |
 // | `request` | running the handlers of one connection |
+// | `guarded` | a panic of theirs ends one connection, and nothing else |
 // | `remote`, `mailbox` | what other threads reach of a loop |
 // | `tally` | what is counted on all workers |
 // | `framed`, `operator` | built from these |
@@ -138,6 +140,7 @@
 
 #![forbid(unsafe_code)]
 
+mod answer;
 mod atomic;
 mod client;
 mod connection;
@@ -145,6 +148,7 @@ mod even;
 mod event_loop;
 mod fill;
 mod framed;
+mod guarded;
 mod handle;
 mod handler;
 mod listener;
@@ -164,6 +168,7 @@ mod state;
 mod stream;
 mod tally;
 
+pub use answer::Answer;
 pub use connection::Connection;
 pub use event_loop::{EventLoop, Metrics, Shutdown};
 pub use framed::{FrameHandler, Framed};

@@ -54,7 +54,10 @@ impl Loop {
                 let place = lock(&shared.place).clone();
                 if Arc::ptr_eq(&place.remote, remote) {
                     let mut state = self.state.borrow_mut();
-                    state.look(&shared, place.key);
+                    if !state.look(&shared, place.key) {
+                        // Perhaps it is the last one, and has what will never be sent.
+                        return state.trash.add_handle(shared);
+                    }
                     drop(shared);
                     if let Some(slot) = state.slot(place.key) {
                         slot.slim();

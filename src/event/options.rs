@@ -65,10 +65,11 @@ impl Options {
         Self::default()
     }
 
-    /// How long a peer may take to complete what it has begun to send: a frame of which
-    /// a part is there, see [`Next::Need`](super::Next::Need), and what a handler waits
-    /// for that reads more. Then the connection is closed with `TimedOut`. No limit
-    /// unless this is called.
+    /// How long a peer may take to complete what it has begun to send: from the first of
+    /// it until the handler consumes something, however often some of it comes, see
+    /// [`Next::Need`](super::Next::Need); and the same for what a handler waits for that
+    /// reads more. Then the connection is closed with `TimedOut`. While a handler runs, or
+    /// the peer does not read its replies, no time counts. No limit unless this is called.
     #[doc(alias = "WithReadTimeout")]
     #[doc(alias = "ErrReadTimeout")]
     #[doc(alias = "SetReadTimeout")]
@@ -129,7 +130,9 @@ impl Options {
     /// How much may be received that the handler has not consumed, in bytes: 64 KiB.
     /// Above that nothing more is received. A handler that
     /// [needs](super::Next::Need) more than this gets more, up to the
-    /// [`frame_limit`](Self::frame_limit).
+    /// [`frame_limit`](Self::frame_limit); one that returns
+    /// [`Again`](super::Next::Again) without consuming any of it waits for what will not
+    /// come, so its connection is closed, with `InvalidData`.
     #[must_use]
     pub fn input_mark(mut self, bytes: usize) -> Self {
         self.input_mark = bytes;

@@ -1,17 +1,16 @@
 //! Running the handlers of one connection.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Next;
 use super::connection::Connection;
+use super::guarded::{drop_guarded, guarded};
 use super::looper::Loop;
 use super::session::Session;
 use super::slot::{Callback, Key, flag};
 use super::state::{KEPT, Part, State};
-use crate::sched;
 use crate::sys::epoll::Flags;
 use crate::task::Time;
 
@@ -52,31 +51,26 @@ impl Loop {
         connection: &mut Connection,
     ) {
         let is_driver = self.driver() == connection.driver();
-        let is_end = matches!(call, Call::End);
-        let verdict = match call {
-            Call::Request => self.request(&mut *session, connection),
-            Call::Start => match guarded(|| session.start(connection)) {
-                Ok(()) => Verdict::Goes(0),
-                Err(error) => Verdict::Closes(error),
-            },
-            Call::Operate(flags) => match guarded(|| session.operate(flags)) {
-                Ok(()) if flags.intersects(Flags::HUP | Flags::ERR) => Verdict::Closes(None),
-                Ok(()) => Verdict::Goes(0),
-                Err(error) => Verdict::Closes(error),
-            },
+        let ended = match call {
+            Call::Request => Some((self.request(&mut *session, connection), session)),
+            Call::Start => {
+                let verdict = match guarded(|| session.start(connection)) {
+                    Ok(()) => Verdict::Goes(0),
+                    Err(error) => Verdict::Closes(error),
+                };
+                Some((verdict, session))
+            }
+            Call::Operate(flags) => {
+                let verdict = match guarded(|| session.operate(flags)) {
+                    Ok(()) if flags.intersects(Flags::HUP | Flags::ERR) => Verdict::Closes(None),
+                    Ok(()) => Verdict::Goes(0),
+                    Err(error) => Verdict::Closes(error),
+                };
+                Some((verdict, session))
+            }
             Call::End => {
-                let _ = guarded(|| {
-                    session.disconnect(connection);
-                    Ok(())
-                });
-                // Also those that it has added.
-                while let Some(callback) = self.last_callback(key) {
-                    let _ = guarded(|| {
-                        callback();
-                        Ok(())
-                    });
-                }
-                Verdict::Goes(0)
+                self.end_session(key, session, connection);
+                None
             }
         };
         let has_parked = is_driver && self.driver() != connection.driver();
@@ -89,12 +83,9 @@ impl Loop {
                 slot.active_at = now;
             }
         }
-        if is_end {
-            // Its context is gone; what is left of it are references.
-            drop(session);
-            self.finish_end(key, connection);
-        } else {
-            self.finish(key, verdict, session, connection);
+        match ended {
+            Some((verdict, session)) => self.finish(key, verdict, session, connection),
+            None => self.finish_end(key, connection),
         }
         if has_parked {
             // The driver may be busy for long.
@@ -104,6 +95,24 @@ impl Loop {
                 self.handle(Part { key, len: 0 }, connection);
             }
         }
+    }
+
+    /// The handler's last call, and those who asked to be told.
+    #[cold]
+    fn end_session(&self, key: Key, mut session: Box<dyn Session>, connection: &mut Connection) {
+        let _ = guarded(|| {
+            session.disconnect(connection);
+            Ok(())
+        });
+        // Also those that it has added.
+        while let Some(callback) = self.last_callback(key) {
+            let _ = guarded(|| {
+                callback();
+                Ok(())
+            });
+        }
+        // Its context is gone; what is left of it are references, perhaps the last ones.
+        drop_guarded(session);
     }
 
     /// Takes what is to be called out of the connection's place, and fills the working
@@ -142,23 +151,27 @@ impl Loop {
         let is_finished = flags & flag::FINISHED != 0;
         let is_leaving = flags & flag::LEAVING != 0;
         let is_paused = flags & flag::PAUSED != 0;
+        let is_over = flags & flag::OVER != 0;
         if there == 0 {
-            if is_finished || (is_leaving && (is_paused || flags & flag::READABLE == 0)) {
+            let is_idle = is_leaving && (is_paused || flags & flag::READABLE == 0);
+            if (is_finished || is_idle) && state.owes_nothing(key) {
                 return self.begin_end(state, key, connection);
             }
             return None;
         }
-        if !is_finished && (flags & flag::OVER != 0 || there < need) {
-            if is_leaving && is_paused && flags & flag::OVER == 0 {
+        let is_part = there < need && !is_finished;
+        if is_over || is_part {
+            if is_leaving && is_paused && !is_over {
                 // Nobody reads the rest of it.
                 skip(&mut state.arena, len);
                 return self.begin_end(state, key, connection);
             }
             if len > 0 {
                 state.keep(key, len);
-                let extra = state.slot(key)?.extra();
-                extra.begun_at.get_or_insert(now);
-                state.arm(key);
+                if is_part && !is_over {
+                    state.slot(key)?.extra().begun_at.get_or_insert(now);
+                    state.arm(key);
+                }
                 if state.slot(key)?.has(flag::READABLE) {
                     state.queue(key);
                 }
@@ -168,8 +181,12 @@ impl Loop {
         slot.set(flag::BUSY);
         slot.clear(flag::AGAIN);
         let session = slot.session.take()?;
+        connection.begun_at = None;
         if stashed > 0 {
-            let mut stash = std::mem::take(&mut slot.extra().stash);
+            let extra = slot.extra();
+            // While it is handled, it is not the peer that is waited for.
+            connection.begun_at = extra.begun_at.take();
+            let mut stash = std::mem::take(&mut extra.stash);
             stash.move_to(&mut connection.input);
         }
         state.arena.give(len, &mut connection.input);
@@ -243,13 +260,17 @@ impl Loop {
     fn request(&self, session: &mut dyn Session, connection: &mut Connection) -> Verdict {
         for _ in 0..RUNS {
             let before = connection.consumed();
-            let next = match guarded(|| session.request(connection)) {
-                Ok(next) => next,
+            let run = guarded(|| {
+                let next = session.request(connection)?;
+                let (left, consumed) = (connection.input.len(), connection.consumed() - before);
+                // What was received may be somebody's, whose destructor may do anything.
+                connection.input.release_keeping(KEPT);
+                Ok((next, left, consumed > 0))
+            });
+            let (next, left, has_consumed) = match run {
+                Ok(run) => run,
                 Err(error) => return Verdict::Closes(error),
             };
-            let left = connection.input.len();
-            let has_consumed = connection.consumed() > before;
-            connection.input.release_keeping(KEPT);
             match next {
                 Next::Close => return Verdict::Closes(None),
                 Next::Again if left == 0 => return Verdict::Goes(0),
@@ -259,24 +280,35 @@ impl Loop {
                 },
                 Next::Again | Next::Need(_) if has_consumed => {}
                 // It has seen all of this, and wants none of it.
-                Next::Again | Next::Need(_) => {
-                    self.count_stalled(connection.key());
-                    return Verdict::Goes(left as u32 + 1);
-                }
+                Next::Again | Next::Need(_) => return self.stalled(left, connection),
             }
             if connection.is_closing() {
                 return Verdict::Closes(None);
+            }
+            if connection.has_written_much() {
+                break;
             }
         }
         Verdict::Again
     }
 
-    fn count_stalled(&self, key: Key) {
+    /// The handler waits for more, and does not say for how much.
+    #[cold]
+    fn stalled(&self, left: usize, connection: &Connection) -> Verdict {
         let mut state = self.state.borrow_mut();
-        if let Some(counted) = state.slot(key).and_then(|slot| slot.counted.as_ref()) {
-            let tally = &counted.remote().tally;
-            tally.stalled.fetch_add(1, Ordering::Relaxed);
+        let Some(slot) = state.slot(connection.key()) else {
+            return Verdict::Closes(None);
+        };
+        let counted = slot.counted.as_ref().expect("it counts while it is there");
+        let remote = counted.remote();
+        remote.tally.stalled.fetch_add(1, Ordering::Relaxed);
+        if left >= remote.options.input_mark && !slot.has(flag::FINISHED) {
+            return Verdict::Closes(Some(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("the handler consumed none of {left} bytes, and more are not received"),
+            )));
         }
+        Verdict::Goes(left as u32 + 1)
     }
 
     /// Puts the connection back to its place, and sees what is next.
@@ -308,10 +340,15 @@ impl Loop {
             slot.need = 0;
         }
         let left = connection.input.len();
+        // What trickles in is as old as its first byte.
+        let begun_at = connection.begun_at.filter(|_| !connection.has_consumed());
+        let begun_at = begun_at.unwrap_or(now);
+        let mut waits_for_more = false;
         let (mut limit, mut surplus) = (None, None);
         match verdict {
             Verdict::Goes(need) => {
                 if need > 0 {
+                    waits_for_more = true;
                     slot.need = need;
                     let counted = slot.counted.as_ref().expect("it counts while it is there");
                     let most = counted.remote().options.frame_limit;
@@ -339,13 +376,14 @@ impl Loop {
         let is_closing = slot.has(flag::CLOSING);
         if left > 0 && (!is_closing || slot.has(flag::DETACHING)) {
             slot.put_back(&mut connection.input);
-            slot.extra().begun_at = Some(now);
+            if waits_for_more {
+                slot.extra().begun_at = Some(begun_at);
+            }
             state.arm(key);
-        } else if let Some(extra) = &mut slot.extra {
-            extra.begun_at = None;
+        } else {
             slot.slim();
         }
-        empty(&mut connection.input, state);
+        state.trash.empty(&mut connection.input);
         if let Some(error) = surplus {
             state.trash.add_error(error);
         }
@@ -387,8 +425,10 @@ impl Loop {
             state.arm(key);
             self.may_close(state, key);
         }
-        empty(&mut connection.input, state);
-        drop(error);
+        state.trash.empty(&mut connection.input);
+        if let Some(error) = error {
+            state.trash.add_error(error);
+        }
     }
 
     /// Closes a connection, if all has been sent, or never will be.
@@ -411,47 +451,9 @@ fn skip(arena: &mut crate::buf::LinkBuffer, len: usize) {
     debug_assert!(there.is_some());
 }
 
-/// Makes the working set's input ready for the next connection.
-#[inline]
-fn empty(input: &mut crate::buf::LinkBuffer, state: &mut State) {
-    if input.is_empty() {
-        // It has kept a block for what comes next, unless the handler has not run.
-        input.release_keeping(KEPT);
-    } else {
-        state.trash.add(std::mem::take(input));
-    }
-}
-
 fn too_long(need: usize) -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
         format!("{need} bytes are needed at once, which is more than the limit"),
     )
 }
-
-/// Calls what is a user's. The error is `None` if it panicked.
-#[inline]
-fn guarded<T>(call: impl FnOnce() -> io::Result<T>) -> Result<T, Option<io::Error>> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(Some(error)),
-        Err(payload) => {
-            sched::task_panicked(&*payload);
-            // Its destructor may panic, too.
-            let _ = catch_unwind(AssertUnwindSafe(move || drop(payload)));
-            Err(Some(io::Error::other(Panicked)))
-        }
-    }
-}
-
-/// The cause of the error that a connection ends with whose handler has panicked.
-#[derive(Debug)]
-struct Panicked;
-
-impl std::fmt::Display for Panicked {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the handler panicked")
-    }
-}
-
-impl std::error::Error for Panicked {}

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::handle::Shared;
@@ -172,8 +173,13 @@ impl Slot {
         if extra.stash.len() > 0 {
             extra.stash.move_to(input);
         }
-        let all = input.len();
-        extra.stash.add(input, all);
+        extra.stash.put(input);
+    }
+
+    /// Whether somebody will answer who is no handler.
+    pub(super) fn owes(&self) -> bool {
+        let shared = self.extra.as_ref().and_then(|extra| extra.shared.as_ref());
+        shared.is_some_and(|shared| shared.owed.load(Ordering::Relaxed) > 0)
     }
 
     /// Notes why it ends. Gives back what came after the first.

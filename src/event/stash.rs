@@ -55,6 +55,18 @@ impl Stash {
         *self = Self::Many(buffer);
     }
 
+    /// Puts all of a buffer where nothing is.
+    pub(super) fn put(&mut self, all: &mut LinkBuffer) {
+        debug_assert_eq!(self.len(), 0);
+        let n = all.len();
+        if n <= FEW || all.has_foreign() {
+            return self.add(all, n);
+        }
+        // The memory may be shared with others that were received in the same phase.
+        all.shrink_to_fit();
+        *self = Self::Many(Box::new(std::mem::take(all)));
+    }
+
     /// Moves all of it to the end of a buffer.
     pub(super) fn move_to(&mut self, to: &mut LinkBuffer) {
         self.append_to(to);

@@ -3,9 +3,12 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod answers;
+mod back_pressure;
 mod balance;
 mod callbacks;
 mod clients;
+mod destructors;
 mod detach;
 mod handles;
 mod lifecycle;
@@ -14,4 +17,5 @@ mod linger;
 mod memory;
 mod operators;
 mod panics;
+mod read_timeouts;
 mod support;

@@ -488,12 +488,12 @@ impl Chain {
         (self.read_at, self.flush_at) = (0, 0);
         (self.readable, self.pending) = (0, 0);
         self.rest = None;
-        self.retired.clear();
+        let retired = mem::take(&mut self.retired);
         self.segments.clear();
+        drop(retired);
         // One or two segments come and go for every message: keep the place for them.
         if self.segments.capacity() > 8 {
             self.segments = VecDeque::new();
-            self.retired = Vec::new();
         }
     }
 

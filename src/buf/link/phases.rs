@@ -71,6 +71,18 @@ impl LinkBuffer {
         self.chain.get_mut().release_to(trash.chain.get_mut());
     }
 
+    /// Whether there are somebody else's bytes in it, read or not.
+    #[inline]
+    pub(crate) fn has_foreign(&self) -> bool {
+        self.chain.borrow().has_foreign()
+    }
+
+    /// Drops a part of what is in it; says whether there was one. What is left is to be
+    /// dropped, too.
+    pub(crate) fn drop_next(&mut self) -> bool {
+        self.chain.get_mut().drop_next()
+    }
+
     /// As [`release`](Self::release), but if nothing is left, keeps one block of at most so
     /// many bytes for what comes next.
     #[inline]

@@ -11,7 +11,6 @@ use crate::event::session::Session;
 use crate::event::slot::{Key, Slot, flag};
 use crate::event::tally::Counted;
 use crate::poll;
-use crate::sys::socket;
 use crate::task::Time;
 
 impl State {
@@ -102,9 +101,7 @@ impl State {
 
     /// Takes the descriptor of a connection that will not be used any more.
     pub(in crate::event) fn take_fd(&mut self, key: Key) -> Option<OwnedFd> {
-        // Its place is freed as any other, which takes a descriptor to be there.
-        let dead = socket::dead().ok()?;
-        let fd = self.slot(key)?.fd.replace(dead)?;
+        let fd = self.slot(key)?.fd.take()?;
         poll::unwatch(fd.as_fd());
         Some(fd)
     }

@@ -8,7 +8,7 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering;
 
-use super::{ARENA, KEPT, State, WINDOW};
+use super::{ARENA, State, WINDOW};
 use crate::buf::LinkBuffer;
 use crate::event::slot::{Key, flag};
 use crate::sys::socket::{self, Errno, Fault};
@@ -25,15 +25,16 @@ impl State {
         if n == 0 {
             return;
         }
-        let Some(slot) = self.slot(key) else {
-            return;
-        };
-        if slot.has(flag::BROKEN) {
+        if self.slot(key).is_none_or(|slot| slot.has(flag::BROKEN)) {
             return self.trash.add(std::mem::take(output));
         }
         self.output.take_all(output);
         self.dirty.push((key, n));
-        output.recycle(KEPT);
+        self.trash.empty(output);
+        if self.output.len() > self.phase_bytes {
+            // Large replies to many small requests.
+            self.send_all();
+        }
     }
 
     /// How much waits for the end of the phase, of all connections.
@@ -201,6 +202,14 @@ impl State {
             // It fails if the peer has gone, and knows.
             let _ = socket::shutdown(fd.as_fd(), Shutdown::Both);
         }
+    }
+
+    /// Whether everything that was asked for was answered, and sent.
+    pub(in crate::event) fn owes_nothing(&mut self, key: Key) -> bool {
+        // What was written in this phase counts, too.
+        self.send_all();
+        self.slot(key)
+            .is_none_or(|slot| slot.has(flag::BROKEN) || slot.unsent() == 0 && !slot.owes())
     }
 
     /// What waits to be sent will not be.

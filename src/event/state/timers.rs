@@ -5,11 +5,15 @@
 
 use std::cmp::Reverse;
 use std::io;
+use std::time::Duration;
 
 use super::State;
 use crate::event::slot::{Key, Slot, flag};
 use crate::sys::socket;
 use crate::task::{Outcome, Time};
+
+/// When it is looked again whether what has come was all that was missing.
+const AGAIN: Duration = Duration::from_millis(1);
 
 impl State {
     /// When something about a connection takes too long, and what.
@@ -89,8 +93,8 @@ impl State {
                 continue;
             };
             slot.timer = Time::NEVER;
-            if slot.has(flag::BUSY) && !slot.has(flag::ENDED) {
-                // A handler runs. Something is happening.
+            if (slot.has(flag::BUSY) || slot.owes()) && !slot.has(flag::ENDED) {
+                // A handler runs, or somebody else who answers. Something is happening.
                 slot.active_at = now;
             }
             match Self::due(slot) {
@@ -102,8 +106,8 @@ impl State {
         }
     }
 
-    /// Whether it is this worker that has not received what came in time. Then the
-    /// connection has its time again.
+    /// Whether it is this worker that has not received what came in time. Then it is
+    /// received first.
     fn is_behind(&mut self, key: Key) -> bool {
         let now = self.now;
         let Some(slot) = self.slot(key) else {
@@ -114,13 +118,11 @@ impl State {
         }
         slot.active_at = now;
         slot.set(flag::READABLE);
-        if let Some(extra) = &mut slot.extra
-            && extra.begun_at.is_some()
-        {
-            extra.begun_at = Some(now);
-        }
+        // What comes does not make it younger, only what completes it.
+        slot.timer = now.after(AGAIN);
+        let again = (slot.timer, key);
+        self.timers.push(Reverse(again));
         self.queue(key);
-        self.arm(key);
         true
     }
 

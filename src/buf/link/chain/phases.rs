@@ -20,7 +20,10 @@ impl Chain {
         if n == 0 {
             return;
         }
-        let enough = if n < COPIED {
+        // What is handled may be held for as long as a handler is parked: it is no small
+        // part of a block of many others.
+        let held = self.segments.get(self.read_at).map_or(0, Segment::held);
+        let enough = if n < COPIED.max(held / 16) {
             self.take(n, |segment, part| {
                 to.push(&segment.content()[..part]);
                 segment.skip(part);
@@ -58,8 +61,7 @@ impl Chain {
     /// Gives back what has been read; somebody else's bytes, whose destructor may do
     /// anything, are left to another chain, which drops them when it is dropped.
     pub(in crate::buf::link) fn release_to(&mut self, trash: &mut Self) {
-        let mut all = self.segments.iter().chain(&self.retired);
-        if all.all(|segment| segment.block().is_some()) {
+        if !self.has_foreign() {
             return self.release();
         }
         trash.retired.append(&mut self.retired);
@@ -73,6 +75,19 @@ impl Chain {
         let taken = std::mem::take(&mut self.read_at);
         self.flush_at -= taken;
         trash.retired.extend(self.segments.drain(..taken));
+    }
+
+    /// Whether there are somebody else's bytes in it, read or not.
+    #[inline]
+    pub(in crate::buf::link) fn has_foreign(&self) -> bool {
+        let mut all = self.segments.iter().chain(&self.retired);
+        all.any(|segment| segment.block().is_none())
+    }
+
+    /// Drops one segment; says whether there was one. Afterwards only this is of use.
+    pub(in crate::buf::link) fn drop_next(&mut self) -> bool {
+        let next = self.retired.pop().or_else(|| self.segments.pop_front());
+        next.is_some()
     }
 
     /// Drops what was taken, but keeps one block, as [`recycle`](Self::recycle) does, if

@@ -1,0 +1,118 @@
+//! Answers that come when the handler has returned.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+use netpoll::event::{Connection, Next, Options};
+use netpoll::sync::mpsc as tasks;
+use netpoll::thread;
+
+use crate::common::{LONG, on_workers, until};
+use crate::support::{Server, rest};
+
+/// Who sends and says that this was all still reads the answer, however late it comes.
+#[test]
+fn pain_08_a_peer_that_has_finished_gets_its_answers() {
+    on_workers(|| {
+        let server = Server::new(|connection: &mut Connection| {
+            let request = connection.reader().read_string(connection.reader().len())?;
+            let answer = connection.answer_later();
+            thread::spawn(move || {
+                // Until the loop has seen that the peer has finished.
+                thread::sleep(Duration::from_millis(5));
+                answer.write(request.to_uppercase()).unwrap();
+            });
+            Ok(Next::Again)
+        });
+        let mut client = server.connect();
+        client.write_all(b"request").unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(rest(&client), b"REQUEST");
+        server.end();
+    });
+}
+
+/// An answer that is dropped unwritten was all there was to wait for.
+#[test]
+fn a_connection_ends_with_the_last_answer_it_owes() {
+    on_workers(|| {
+        let (sender, answers) = tasks::channel();
+        let server = Server::new(move |connection: &mut Connection| {
+            connection.reader().skip(connection.reader().len())?;
+            for _ in 0..2 {
+                sender.send(connection.answer_later()).unwrap();
+            }
+            connection.writer().write_byte(b'.');
+            Ok(Next::Again)
+        });
+        let mut client = server.connect();
+        client.write_all(b"request").unwrap();
+        client.read_exact(&mut [0]).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        let [first, second] = [(); 2].map(|()| answers.recv().unwrap());
+        let handle = (*first).clone();
+        drop(first);
+        handle.write("one").unwrap();
+        assert!(handle.is_active());
+        let mut one = [0; 3];
+        client.read_exact(&mut one).unwrap();
+        assert_eq!(&one, b"one");
+        drop(second);
+        assert_eq!(rest(&client), b"");
+        until("it has ended", || !handle.is_active());
+        server.end();
+    });
+}
+
+#[test]
+fn shutdown_waits_for_answers() {
+    on_workers(|| {
+        let (sender, answers) = tasks::channel();
+        let server = Server::new(move |connection: &mut Connection| {
+            connection.reader().skip(connection.reader().len())?;
+            sender.send(connection.answer_later()).unwrap();
+            Ok(Next::Again)
+        });
+        let mut client = server.connect();
+        client.write_all(b"request").unwrap();
+        let answer = answers.recv().unwrap();
+        let event_loop = server.event_loop.clone();
+        let shutdown = thread::spawn(move || event_loop.shutdown(Instant::now() + LONG));
+        // The listener is the first thing that a shutdown ends.
+        until("it has begun", || {
+            std::net::TcpStream::connect(server.address).is_err()
+        });
+        answer.write("answer").unwrap();
+        drop(answer);
+        assert_eq!(rest(&client), b"answer");
+        let shutdown = shutdown.join().unwrap();
+        assert_eq!(shutdown.cut_off, 0);
+        server.end();
+    });
+}
+
+/// An answer that takes long is not a connection on which nothing happens.
+#[test]
+fn who_waits_for_an_answer_is_not_idle() {
+    const LIMIT: Duration = Duration::from_millis(20);
+    on_workers(|| {
+        let server = Server::with_options(
+            |connection: &mut Connection| {
+                connection.reader().skip(connection.reader().len())?;
+                let answer = connection.answer_later();
+                thread::spawn(move || {
+                    thread::sleep(4 * LIMIT);
+                    answer.write("answer").unwrap();
+                });
+                Ok(Next::Again)
+            },
+            Options::new().idle_timeout(LIMIT),
+        );
+        let mut client = server.connect();
+        client.write_all(b"request").unwrap();
+        // Then nothing happens, and it is closed.
+        assert_eq!(rest(&client), b"answer");
+        server.end();
+    });
+}
