@@ -102,7 +102,8 @@ impl Connection {
     }
 
     /// What was received. Methods that want more than there is wait for it: they park
-    /// the task. Those that begin with `try_` never wait.
+    /// the task, each time for the [read timeout](super::Options::read_timeout) at most.
+    /// Those that begin with `try_` never wait.
     ///
     /// A handler that returns [`Next::Need`](super::Next::Need) instead holds nothing
     /// while it waits.
@@ -158,7 +159,9 @@ impl Connection {
     /// or when this handler parks.
     ///
     /// Where more waits to be sent than the [high mark](super::Options::output_marks),
-    /// parks the task until it is the low one.
+    /// parks the task until it is the low one; the [write
+    /// timeout](super::Options::write_timeout) bounds that, which without it lasts for as
+    /// long as the peer stays and takes nothing.
     ///
     /// # Errors
     ///
@@ -250,7 +253,8 @@ impl Connection {
     }
 
     /// Sets the timeouts of this connection, instead of those of its event loop: of
-    /// reading, writing, and of doing nothing.
+    /// reading, writing, and of doing nothing. They bound what its handler waits for, too.
+    /// (Others who write have [a deadline](ConnectionHandle::set_write_deadline) besides.)
     #[doc(alias = "SetReadTimeout")]
     #[doc(alias = "SetWriteTimeout")]
     #[doc(alias = "SetIdleTimeout")]
@@ -303,8 +307,9 @@ impl Connection {
     /// and not read. The type is [`TcpStream`](crate::net::TcpStream), `UnixStream`, or whatever can be made of a
     /// descriptor.
     ///
-    /// What was written before is sent first: parks the task until it is. When the handler
-    /// returns, whatever it returns, its `disconnect` is called.
+    /// What was written before is sent first: parks the task until it is, with the bound
+    /// of [`flush`](Self::flush). When the handler returns, whatever it returns, its
+    /// `disconnect` is called.
     ///
     /// # Errors
     ///

@@ -118,8 +118,10 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
     /// owner is not copied.
     ///
     /// It returns when the queue has it, which is not when it has been written; see
-    /// [`flush`](Self::flush). Waits while there is no room, and nothing bounds that but
-    /// the end of the queue: parks the task, or blocks the thread.
+    /// [`flush`](Self::flush). Waits while there is no room: parks the task, or blocks the
+    /// thread. What bounds that is the write timeout of the stream, which ends [the
+    /// queue](Self#when-it-fails); for a bound of one's own there is
+    /// [`push_by`](Self::push_by).
     ///
     /// # Errors
     ///
@@ -182,7 +184,8 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
     }
 
     /// Has a frame written that a closure makes, in memory that is sent as it is. Nobody
-    /// waits for the closure; if it panics, nothing is pushed.
+    /// waits for the closure; if it panics, nothing is pushed. Otherwise it is
+    /// [`push`](Self::push), which takes a [`LinkBuffer`], as its like do that are bounded.
     ///
     /// # Errors
     ///
@@ -290,7 +293,9 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
     }
 
     /// Waits until all that was accepted before has been written, to the system or to
-    /// wherever the writer leads. Parks the task, or blocks the thread.
+    /// wherever the writer leads. Parks the task, or blocks the thread. It is bounded as
+    /// [`push`](Self::push) is; for a bound of one's own there is
+    /// [`flush_by`](Self::flush_by).
     ///
     /// # Errors
     ///
@@ -312,8 +317,21 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
     /// ```
     #[doc(alias = "Flush")]
     pub fn flush(&self) -> io::Result<()> {
+        self.flush_until(Time::NEVER)
+    }
+
+    /// The same, but waits until this moment at most. What was accepted is still written.
+    ///
+    /// # Errors
+    ///
+    /// As for [`flush`](Self::flush); `TimedOut` when not all was written until then.
+    pub fn flush_by(&self, deadline: Instant) -> io::Result<()> {
+        self.flush_until(Time::at(deadline))
+    }
+
+    fn flush_until(&self, deadline: Time) -> io::Result<()> {
         let target = self.shared.lock().metrics.bytes;
-        self.watch(Time::NEVER, |state| state.metrics.written >= target)
+        self.watch(deadline, |state| state.metrics.written >= target)
     }
 
     /// Waits until something is so, or the queue has failed.

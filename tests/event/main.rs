@@ -4,6 +4,7 @@
 mod common;
 
 mod balance;
+mod bounds;
 mod callbacks;
 mod clients;
 mod detach;

@@ -1,96 +1,28 @@
 //! What others have of a connection.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `shared` | what a loop and the handles of one connection have in common |
+//! | `write` | a handle as a [`Write`](std::io::Write) |
+
+mod shared;
+mod write;
+
+pub(super) use shared::{Detached, Inbox, Place, Shared};
 
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, MutexGuard};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::remote::{Command, Remote, lock};
-use super::slot::Key;
+use super::remote::{Command, lock};
 use crate::buf::{COPIED, LinkBuffer};
-use crate::fd::{Cancelled, Closed};
-use crate::task::{Outcome, Reason, Time, Wait, WaitList};
-
-/// What a loop and the handles of one connection share.
-pub(super) struct Shared {
-    pub(super) place: Mutex<Place>,
-    pub(super) inbox: Mutex<Inbox>,
-    pub(super) active: AtomicBool,
-    /// What is in the inbox, in bytes.
-    pub(super) queued: AtomicUsize,
-    /// What the loop has taken from there, or from the handler, and not sent.
-    pub(super) unsent: AtomicUsize,
-    /// Those who wait for less of both.
-    pub(super) waiters: Mutex<WaitList>,
-}
-
-/// Where a connection is.
-#[derive(Clone)]
-pub(super) struct Place {
-    pub(super) remote: Arc<Remote>,
-    pub(super) key: Key,
-}
-
-/// A socket that was taken away from its loop, and what was received and not read.
-pub(super) type Detached = (OwnedFd, LinkBuffer);
-
-/// What handles want of a connection.
-#[derive(Default)]
-pub(super) struct Inbox {
-    pub(super) output: LinkBuffer,
-    pub(super) close: bool,
-    /// Somebody waits for the socket.
-    pub(super) detach: bool,
-    pub(super) detached: Option<io::Result<Detached>>,
-    pub(super) pause: Option<bool>,
-    /// The loop knows of it.
-    pub(super) noted: bool,
-}
-
-impl Shared {
-    pub(super) fn new(remote: &Arc<Remote>, key: Key) -> Arc<Self> {
-        Arc::new(Self {
-            place: Mutex::new(Place {
-                remote: Arc::clone(remote),
-                key,
-            }),
-            inbox: Mutex::default(),
-            active: AtomicBool::new(true),
-            queued: AtomicUsize::new(0),
-            unsent: AtomicUsize::new(0),
-            waiters: Mutex::default(),
-        })
-    }
-
-    /// Wakes those who wait to write, for they may, or need not any more.
-    pub(super) fn wake_writers(&self) {
-        lock(&self.waiters).wake_all(Outcome::Woken);
-    }
-
-    /// Nothing can be written any more.
-    pub(super) fn end(&self) {
-        self.active.store(false, Ordering::Release);
-        self.wake_writers();
-    }
-
-    /// The connection is gone, or belongs to who asked for it. Gives back what nobody
-    /// asked for.
-    pub(super) fn finish(&self, detached: io::Result<Detached>) -> Option<Detached> {
-        let mut inbox = lock(&self.inbox);
-        let refused = if inbox.detach && inbox.detached.is_none() {
-            inbox.detached = Some(detached);
-            None
-        } else {
-            detached.ok()
-        };
-        drop(inbox);
-        self.end();
-        refused
-    }
-}
+use crate::fd::Closed;
+use crate::task::Time;
 
 /// A handle of a connection of an event loop, for everybody else: other tasks, other
 /// threads, other connections' handlers.
@@ -137,24 +69,53 @@ impl ConnectionHandle {
     /// behind what was written before, and are sent by the connection's worker.
     ///
     /// Waits while more waits to be sent than the [high
-    /// mark](super::Options::output_marks): parks the task, or blocks the thread.
+    /// mark](super::Options::output_marks): parks the task, or blocks the thread. What
+    /// bounds that, where the peer never reads:
+    ///
+    /// - the [write deadline](Self::set_write_deadline) of the connection, which ends this
+    ///   and leaves the connection as it is;
+    /// - for one call, that of [`write_by`](Self::write_by);
+    /// - the [write timeout](super::Options::write_timeout), which ends the connection.
     ///
     /// # Errors
     ///
-    /// `NotConnected`, with [`Closed`]: the connection has ended, or is about to. That
-    /// there is no error does not mean that the peer gets it.
+    /// `TimedOut` after the write deadline. `NotConnected`, with [`Closed`]: the connection
+    /// has ended, or is about to. [`Cancelled`](crate::io::Cancelled) in a task that has to
+    /// wait and whose runtime ends. Nothing of what failed is sent. That there is no error
+    /// does not mean that the peer gets it.
     #[doc(alias = "Write")]
     pub fn write(&self, bytes: impl Into<Bytes>) -> io::Result<()> {
-        let mut bytes = bytes.into();
-        loop {
-            match self.offer(bytes) {
-                Ok(()) => return Ok(()),
-                Err((error, _)) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-                Err((_, back)) => bytes = back,
-            }
-            let low = lock(&self.shared.place).remote.options.low_mark;
-            self.wait_until(|| self.unsent() <= low || !self.is_active())?;
-        }
+        self.put(bytes.into(), Time::NEVER)
+    }
+
+    /// The same, but waits until this moment at most, or until the [write
+    /// deadline](Self::set_write_deadline), whichever comes first.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write); `TimedOut` where it would have waited for longer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::ErrorKind;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (stream, _never_reads) = UnixStream::pair()?;
+    /// let event_loop = EventLoop::new(|_: &mut Connection| Ok(Next::Again));
+    /// let handle = event_loop.adopt(stream, LinkBuffer::new())?;
+    /// handle.write(vec![0; 8 << 20])?;
+    /// let soon = Instant::now() + Duration::from_millis(10);
+    /// let error = handle.write_by("one more", soon).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::TimedOut);
+    /// assert!(handle.is_active());
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn write_by(&self, bytes: impl Into<Bytes>, deadline: Instant) -> io::Result<()> {
+        self.put(bytes.into(), Time::at(deadline))
     }
 
     /// The same, but does not wait.
@@ -166,8 +127,60 @@ impl ConnectionHandle {
         self.offer(bytes.into()).map_err(|(error, _)| error)
     }
 
+    /// Makes writing by handles of this connection fail with `TimedOut` from this moment
+    /// on, as [`TcpStream::set_write_deadline`](crate::net::TcpStream::set_write_deadline)
+    /// does: who waits then is woken. `None` takes it away. It may be set from any task,
+    /// and belongs to the connection, whichever of its handles sets it.
+    ///
+    /// It does not concern the handler, nor what was written before: for these there is
+    /// the [write timeout](super::Options::write_timeout), which ends the connection.
+    ///
+    /// # Examples
+    ///
+    /// Code that knows nothing of deadlines gives up in time:
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::{self, ErrorKind};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (stream, _never_reads) = UnixStream::pair()?;
+    /// let event_loop = EventLoop::new(|_: &mut Connection| Ok(Next::Again));
+    /// let mut handle = event_loop.adopt(stream, LinkBuffer::new())?;
+    /// handle.set_write_deadline(Some(Instant::now() + Duration::from_millis(10)));
+    /// let error = io::copy(&mut io::repeat(7), &mut handle).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::TimedOut);
+    /// # io::Result::Ok(())
+    /// ```
+    #[doc(alias = "SetWriteDeadline")]
+    #[doc(alias = "SetDeadline")]
+    pub fn set_write_deadline(&self, deadline: Option<Instant>) {
+        self.shared.set_write_deadline(Time::of(deadline));
+    }
+
+    fn put(&self, mut bytes: Bytes, deadline: Time) -> io::Result<()> {
+        let shared = &self.shared;
+        loop {
+            match self.offer(bytes) {
+                Ok(()) => return Ok(()),
+                Err((error, _)) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                Err((_, back)) => bytes = back,
+            }
+            let low = lock(&shared.place).remote.options.low_mark;
+            let may_go_on = || self.unsent() <= low || !self.is_active();
+            if !shared.wait_until(may_go_on, || deadline.min(shared.write_deadline()))? {
+                return Err(too_late());
+            }
+        }
+    }
+
     fn offer(&self, bytes: Bytes) -> Result<(), (io::Error, Bytes)> {
-        let mut inbox = lock(&self.shared.inbox);
+        if self.shared.write_deadline().is_past() {
+            return Err((too_late(), bytes));
+        }
+        let inbox = lock(&self.shared.inbox);
         if inbox.close || inbox.detach || !self.is_active() {
             return Err((Closed::error(), bytes));
         }
@@ -180,36 +193,12 @@ impl ConnectionHandle {
         } else {
             inbox.output.write_direct(bytes);
         }
-        let is_noted = std::mem::replace(&mut inbox.noted, true);
-        drop(inbox);
-        if !is_noted {
-            self.note();
-        }
+        self.note(inbox);
         Ok(())
     }
 
     fn high_mark(&self) -> usize {
         lock(&self.shared.place).remote.options.high_mark
-    }
-
-    fn wait_until(&self, is_so: impl Fn() -> bool) -> io::Result<()> {
-        loop {
-            let wait = {
-                let mut waiters = lock(&self.shared.waiters);
-                if is_so() {
-                    return Ok(());
-                }
-                let wait = Wait::begin(Reason::Events);
-                waiters.push(wait.waker());
-                wait
-            };
-            let waker = wait.waker();
-            let outcome = wait.park(Time::NEVER);
-            lock(&self.shared.waiters).remove(waker);
-            if outcome == Outcome::Cancelled {
-                return Err(Cancelled::error());
-            }
-        }
     }
 
     /// How many bytes were written and not sent yet: by handles, and by the handler as
@@ -239,12 +228,16 @@ impl ConnectionHandle {
     /// error, as if the connection were closed; then `disconnect` is called, and what was
     /// written is sent. Parks the task, or blocks the thread, until all that is done, so
     /// a handler uses [`Connection::detach`](super::Connection::detach) for its own.
+    /// Sending is bounded by the [time for that](super::Options::close_timeout), a handler
+    /// that waits for something else is not: for a bound of one's own there is
+    /// [`detach_by`](Self::detach_by).
     ///
     /// # Errors
     ///
     /// `NotConnected`, with [`Closed`]: the connection has ended or failed, or was detached
-    /// by somebody else; `TimedOut`: what was written could not be sent within the [time
-    /// for that](super::Options::close_timeout), and the connection is closed.
+    /// by somebody else; `TimedOut`: what was written could not be sent in time, and the
+    /// connection is closed. [`Cancelled`](crate::io::Cancelled) in a task whose runtime
+    /// ends.
     ///
     /// # Examples
     ///
@@ -265,22 +258,38 @@ impl ConnectionHandle {
     /// ```
     #[doc(alias = "Detach")]
     pub fn detach<S: From<OwnedFd>>(&self) -> io::Result<(S, LinkBuffer)> {
+        self.detach_at(Time::NEVER)
+    }
+
+    /// The same, but waits until this moment at most. Then the connection is closed, when
+    /// its handler has come to its end.
+    ///
+    /// # Errors
+    ///
+    /// As for [`detach`](Self::detach).
+    pub fn detach_by<S: From<OwnedFd>>(&self, deadline: Instant) -> io::Result<(S, LinkBuffer)> {
+        self.detach_at(Time::at(deadline))
+    }
+
+    fn detach_at<S: From<OwnedFd>>(&self, deadline: Time) -> io::Result<(S, LinkBuffer)> {
         if !self.want(|inbox| inbox.detach = true) {
             return Err(Closed::error());
         }
-        let waited = self.wait_until(|| lock(&self.shared.inbox).detached.is_some());
-        if let Err(error) = waited {
-            // Then nobody gets it.
+        let is_there = || lock(&self.shared.inbox).detached.is_some();
+        let waited = self.shared.wait_until(is_there, || deadline);
+        let detached = {
             let mut inbox = lock(&self.shared.inbox);
-            (inbox.close, inbox.detach) = (true, false);
-            let detached = inbox.detached.take();
-            drop(inbox);
-            drop(detached);
-            return Err(error);
+            if !matches!(waited, Ok(true)) {
+                // Nobody gets it any more.
+                (inbox.close, inbox.detach) = (true, false);
+            }
+            inbox.detached.take()
+        };
+        match detached {
+            Some(detached) => detached.map(|(fd, received)| (S::from(fd), received)),
+            None if waited? => Err(Closed::error()),
+            None => Err(too_late()),
         }
-        let detached = lock(&self.shared.inbox).detached.take();
-        let (fd, received) = detached.unwrap_or_else(|| Err(Closed::error()))?;
-        Ok((S::from(fd), received))
     }
 
     /// Stops receiving, until [`resume`](Self::resume). What has been received is handled,
@@ -302,17 +311,18 @@ impl ConnectionHandle {
             return false;
         }
         what(&mut inbox);
-        let is_noted = std::mem::replace(&mut inbox.noted, true);
-        drop(inbox);
-        if !is_noted {
-            self.note();
-        }
+        self.note(inbox);
         true
     }
 
-    fn note(&self) {
-        let remote = Arc::clone(&lock(&self.shared.place).remote);
-        remote.send(Command::Look(Arc::clone(&self.shared)));
+    /// Has the loop look into the inbox, unless it is about to.
+    fn note(&self, mut inbox: MutexGuard<'_, Inbox>) {
+        let is_noted = std::mem::replace(&mut inbox.noted, true);
+        drop(inbox);
+        if !is_noted {
+            let remote = Arc::clone(&lock(&self.shared.place).remote);
+            remote.send(Command::Look(Arc::clone(&self.shared)));
+        }
     }
 
     /// Whether the connection stands: it was not closed, by anybody, and did not fail. A
@@ -323,6 +333,10 @@ impl ConnectionHandle {
     pub fn is_active(&self) -> bool {
         self.shared.active.load(Ordering::Acquire)
     }
+}
+
+fn too_late() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "the deadline of the operation has passed")
 }
 
 impl fmt::Debug for ConnectionHandle {
