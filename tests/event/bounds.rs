@@ -53,10 +53,7 @@ fn a_write_gives_up_at_its_deadline_and_the_connection_stays() {
         fill(&handle);
         assert!(handle.is_active());
         assert_eq!(kind(handle.try_write("x")), ErrorKind::WouldBlock);
-        let reading = thread::spawn({
-            let peer = peer.try_clone().unwrap();
-            move || rest(peer)
-        });
+        let reading = thread::spawn(move || rest(peer));
         // Whoever may wait for longer gets through, and what gave up is not sent.
         handle.write_by("the end", late()).unwrap();
         handle.close();
