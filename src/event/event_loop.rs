@@ -17,7 +17,8 @@ use super::{Handler, Listener, Options, Stream};
 use crate::buf::LinkBuffer;
 use crate::fd::{Cancelled, Closed};
 use crate::sched::Workers;
-use crate::task::Time;
+use crate::sys::fork;
+use crate::task::{self, Time};
 
 /// A server whose connections are handled without a task for each.
 ///
@@ -327,8 +328,13 @@ impl<H: Handler> EventLoop<H> {
     /// From the beginning on listeners refuse connections, and [`serve`](Self::serve)
     /// returns. Parks the task, or blocks the thread. Called from a handler, it waits for
     /// its own connection in vain.
+    ///
+    /// # Panics
+    ///
+    /// In a process that was forked from one with a runtime, whose connections these are.
     #[doc(alias = "Shutdown")]
     pub fn shutdown(&self, deadline: Instant) -> Shutdown {
+        task::check_not_forked();
         let inner = &*self.inner;
         let before = inner.close();
         let Some(crew) = inner.crew.get() else {
@@ -370,6 +376,7 @@ impl<H: Handler> EventLoop<H> {
 impl<H> Inner<H> {
     /// The workers, which are made to serve if they are not.
     fn crew(&self) -> io::Result<&Crew> {
+        fork::refuse_child()?;
         if let Some(crew) = self.crew.get() {
             return Ok(crew);
         }

@@ -12,6 +12,7 @@ use super::session::Session;
 use super::slot::Extra;
 use super::tally::{Counted, Tally};
 use crate::fd::Closed;
+use crate::sys::fork;
 use crate::task::Waker;
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -113,8 +114,12 @@ impl Remote {
         }
     }
 
-    /// Gives the command back if there is no loop any more that could obey.
+    /// Gives the command back if there is no loop any more that could obey, or it is the
+    /// parent's of this process.
     pub(super) fn try_send(&self, command: Command) -> Result<(), Command> {
+        if fork::is_child() {
+            return Err(command);
+        }
         self.commands.send(command)
     }
 

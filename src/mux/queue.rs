@@ -9,6 +9,7 @@ use super::state::{Metrics, Stage, State};
 use super::{Unsent, flusher};
 use crate::buf::LinkBuffer;
 use crate::fd::Cancelled;
+use crate::sys::fork;
 use crate::task::{self, Outcome, Reason, Time, Wait};
 
 /// How many bytes a queue holds, if nobody says.
@@ -33,6 +34,13 @@ const BOUND: usize = 256 << 10;
 ///
 /// Writing is done in the runtime of whoever pushed when nobody was writing. If that
 /// runtime ends while the peer takes nothing, the queue fails with [`Cancelled`].
+///
+/// # In a forked child
+///
+/// The task that writes is in the process that was forked, and so is what was accepted. In a
+/// child of a process with a runtime, pushing, flushing and closing fail with an error that
+/// says to start the runtime after fork, whoever made the queue; of what the parent pushed
+/// nothing is written twice, or handed back.
 ///
 /// # Examples
 ///
@@ -218,11 +226,14 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
     }
 
     fn put(&self, mut frame: LinkBuffer, patience: Patience) -> Result<(), Unsent> {
+        let refused = |error, frame| Err(Unsent::new(error, frame, 0));
+        if let Err(error) = fork::refuse_child() {
+            return refused(error, frame);
+        }
         task::spend();
         frame.flush();
         frame.release();
         let len = frame.len();
-        let refused = |error, frame| Err(Unsent::new(error, frame, 0));
         let mut state = self.shared.lock();
         if let Some(error) = state.refusal() {
             drop(state);
@@ -330,6 +341,7 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
     }
 
     fn flush_until(&self, deadline: Time) -> io::Result<()> {
+        fork::refuse_child()?;
         let target = self.shared.lock().metrics.bytes;
         self.watch(deadline, |state| state.metrics.written >= target)
     }
@@ -393,6 +405,10 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
     /// ```
     #[doc(alias = "Close")]
     pub fn close(&self, deadline: Instant) -> Result<Option<W>, Unsent> {
+        if let Err(error) = fork::refuse_child() {
+            // What was accepted is for its parent to write.
+            return Err(Unsent::new(error, LinkBuffer::new(), 0));
+        }
         self.shared.lock().close();
         let watched = self.watch(Time::at(deadline), State::is_idle);
         let mut state = self.shared.lock();

@@ -8,6 +8,7 @@ mod bounds;
 mod callbacks;
 mod clients;
 mod detach;
+mod forks;
 mod handles;
 mod lifecycle;
 mod limits;

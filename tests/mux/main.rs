@@ -5,6 +5,7 @@ mod common;
 
 mod delivery;
 mod ending;
+mod forks;
 mod handles;
 mod room;
 mod support;

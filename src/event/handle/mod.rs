@@ -13,8 +13,8 @@ pub(super) use shared::{Detached, Inbox, Place, Shared};
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, MutexGuard};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -22,12 +22,16 @@ use bytes::Bytes;
 use super::remote::{Command, lock};
 use crate::buf::{COPIED, LinkBuffer};
 use crate::fd::Closed;
+use crate::sys::fork;
 use crate::task::Time;
 
 /// A handle of a connection of an event loop, for everybody else: other tasks, other
 /// threads, other connections' handlers.
 ///
 /// It does not keep the connection open. Made by [`Connection::handle`](super::Connection::handle).
+///
+/// A process that was [forked](crate::mux::WriteQueue#in-a-forked-child) has handles of its
+/// parent's connections: writing and detaching fail there, and the rest does nothing.
 ///
 /// # Examples
 ///
@@ -177,6 +181,9 @@ impl ConnectionHandle {
     }
 
     fn offer(&self, bytes: Bytes) -> Result<(), (io::Error, Bytes)> {
+        if let Err(error) = fork::refuse_child() {
+            return Err((error, bytes));
+        }
         if self.shared.write_deadline().is_past() {
             return Err((too_late(), bytes));
         }
@@ -272,6 +279,7 @@ impl ConnectionHandle {
     }
 
     fn detach_at<S: From<OwnedFd>>(&self, deadline: Time) -> io::Result<(S, LinkBuffer)> {
+        fork::refuse_child()?;
         if !self.want(|inbox| inbox.detach = true) {
             return Err(Closed::error());
         }
@@ -306,6 +314,10 @@ impl ConnectionHandle {
 
     /// Tells the loop something. Returns whether the connection stands.
     fn want(&self, what: impl FnOnce(&mut Inbox)) -> bool {
+        if fork::is_child() {
+            // The loop is its parent's.
+            return false;
+        }
         let mut inbox = lock(&self.shared.inbox);
         if inbox.close || inbox.detach || !self.is_active() {
             return false;
@@ -336,7 +348,10 @@ impl ConnectionHandle {
 }
 
 fn too_late() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "the deadline of the operation has passed")
+    io::Error::new(
+        io::ErrorKind::TimedOut,
+        "the deadline of the operation has passed",
+    )
 }
 
 impl fmt::Debug for ConnectionHandle {
