@@ -78,6 +78,8 @@ pub(super) mod flag {
     pub(crate) const LINGERING: u32 = 1 << 17;
     /// Its descriptor is given to somebody instead of closed.
     pub(crate) const DETACHING: u32 = 1 << 18;
+    /// Both directions have ended, or it has failed.
+    pub(crate) const HUNG_UP: u32 = 1 << 19;
     /// With any of these, nothing is received.
     pub(crate) const NOT_NOW: u32 = BUSY | FINISHED | CLOSING | PAUSED | OVER | ENDED | OPERATOR;
 }

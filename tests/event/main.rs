@@ -16,4 +16,5 @@ mod linger;
 mod memory;
 mod operators;
 mod panics;
+mod pauses;
 mod support;

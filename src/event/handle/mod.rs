@@ -303,6 +303,12 @@ impl ConnectionHandle {
     /// Stops receiving, until [`resume`](Self::resume). What has been received is handled,
     /// and a [shutdown](super::EventLoop::shutdown) then ends the connection, whatever its
     /// peer may have sent meanwhile.
+    ///
+    /// A peer that has gone is noticed nevertheless: a connection that was reset, or of
+    /// which both directions have ended, ends at once, and what was not received by then is
+    /// lost with it. Whatever a peer does that leaves in order waits until this is resumed:
+    /// that it has finished sending, for it may wait for a reply; and that a Unix socket
+    /// was closed, as long as there is something to receive from it.
     pub fn pause(&self) {
         self.want(|inbox| inbox.pause = Some(true));
     }

@@ -8,11 +8,14 @@ use super::{ARENA, Part, State, WINDOW};
 use crate::event::slot::{Key, flag};
 use crate::poll::{self, Watched};
 use crate::sys::epoll::Flags;
-use crate::sys::socket::{self, Fault};
+use crate::sys::socket::{self, Fault, options};
 use crate::task::{Outcome, Time};
 
 /// Something comes that will be thrown away.
 const LINGERS: u32 = flag::LINGERING | flag::READABLE;
+
+/// Nobody receives, and nothing can be sent.
+const ABANDONED: u32 = flag::PAUSED | flag::HUNG_UP;
 
 impl State {
     /// Begins a phase: receives what its budget allows. Afterwards there are parts, or
@@ -81,6 +84,9 @@ impl State {
             slot.need |= event.flags.bits();
             return true;
         }
+        if event.flags.intersects(Flags::HUP | Flags::ERR) {
+            slot.set(flag::HUNG_UP);
+        }
         let is_full = slot.has(flag::FULL);
         if event.flags.intersects(Flags::IN | Flags::PRI | ends) {
             slot.set(flag::READABLE);
@@ -105,9 +111,31 @@ impl State {
         {
             return self.receive(key);
         }
-        if !slot.has(flag::BUSY) {
+        let flags = slot.flags;
+        if flags & flag::BUSY == 0 {
+            if flags & ABANDONED == ABANDONED {
+                self.notice_the_end(key);
+            }
             // What it is about is seen to when it is its turn.
             self.parts.push_back(Part { key, len: 0 });
+        }
+    }
+
+    /// The peer of a connection that is paused has gone. That is its end, without anybody
+    /// receiving the news; but what a peer has sent that left in order is for whoever
+    /// resumes.
+    #[cold]
+    fn notice_the_end(&mut self, key: Key) {
+        let Some(slot) = self.slot(key) else {
+            return;
+        };
+        if slot.has(flag::FINISHED | flag::CLOSING | flag::ENDED) {
+            return;
+        }
+        match options::take_error(slot.fd()) {
+            Ok(Some(error)) | Err(error) => self.fail(key, error),
+            Ok(None) if socket::unread(slot.fd()) > 0 => {}
+            Ok(None) => slot.set(flag::FINISHED),
         }
     }
 
