@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
+use super::census::Census;
 use super::handle::{ConnectionHandle, Shared};
 use super::looper::Loop;
 use super::placement::{self, Balance};
@@ -89,7 +90,8 @@ struct Crew {
 pub struct Shutdown {
     /// How many connections have ended after all that was received was answered.
     pub finished: usize,
-    /// How many were closed at the deadline.
+    /// How many were closed at the deadline of which something had been received that was
+    /// not answered, or written that was not sent.
     pub cut_off: usize,
 }
 
@@ -323,11 +325,13 @@ impl<H: Handler> EventLoop<H> {
     /// What a peer has begun to send is waited for, unless the connection is
     /// [paused](ConnectionHandle::pause): then nobody reads the rest, and only requests that
     /// were received as a whole are answered. One that [lingers](Options::linger) is
-    /// waited for, and does not count as cut off.
+    /// waited for, and does not count as cut off. Nor does one that is owed nothing, also
+    /// where the deadline leaves no time to close it before.
     ///
     /// From the beginning on listeners refuse connections, and [`serve`](Self::serve)
-    /// returns. Parks the task, or blocks the thread. Called from a handler, it waits for
-    /// its own connection in vain.
+    /// returns. Parks the task, or blocks the thread: until the deadline, and up to a second
+    /// longer where a handler holds its worker up. Then all connections of that worker count
+    /// as cut off. Called from a handler, it waits for its own connection in vain.
     ///
     /// # Panics
     ///
@@ -343,15 +347,16 @@ impl<H: Handler> EventLoop<H> {
                 cut_off: 0,
             };
         };
-        crew.tell(|| Command::Drain);
+        crew.tell(|_| Command::Drain);
         if inner.tally.wait_for_none(Time::at(deadline)) {
             return Shutdown {
                 finished: before,
                 cut_off: 0,
             };
         }
-        let cut_off = inner.tally.unfinished();
-        crew.tell(|| Command::CutOff);
+        let census = Census::new(crew.remotes.len());
+        crew.tell(|worker| Command::CutOff(census.ask(worker)));
+        let cut_off = census.result(&crew.remotes);
         Shutdown {
             finished: before.saturating_sub(cut_off),
             cut_off,
@@ -411,16 +416,16 @@ impl<H> Inner<H> {
 }
 
 impl Crew {
-    fn tell(&self, command: impl Fn() -> Command) {
-        for remote in &*self.remotes {
-            remote.send(command());
+    fn tell(&self, command: impl Fn(usize) -> Command) {
+        for (worker, remote) in self.remotes.iter().enumerate() {
+            remote.send(command(worker));
         }
     }
 }
 
 impl Drop for Crew {
     fn drop(&mut self) {
-        self.tell(|| Command::Leave);
+        self.tell(|_| Command::Leave);
     }
 }
 

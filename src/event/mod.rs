@@ -127,7 +127,7 @@
 // | `obey` | what it is told |
 // | `request` | running the handlers of one connection |
 // | `remote`, `mailbox` | what other threads reach of a loop |
-// | `tally` | what is counted on all workers |
+// | `tally`, `census` | what is counted on all workers |
 // | `framed`, `operator` | built from these |
 //
 // Why it is sound to run users' code in the middle of all this: a loop's state is in one
@@ -139,6 +139,7 @@
 #![forbid(unsafe_code)]
 
 mod atomic;
+mod census;
 mod client;
 mod connection;
 mod even;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Options;
+use super::census::Question;
 use super::even::Busyness;
 use super::handle::Shared;
 use super::mailbox::Mailbox;
@@ -33,8 +34,8 @@ pub(super) enum Command {
     Look(Arc<Shared>),
     /// End the connections, as soon as all that was received is answered.
     Drain,
-    /// End those that are left.
-    CutOff,
+    /// End those that are left, and say how many of them were owed something.
+    CutOff(Question),
     /// Give idle connections to another one, so many at most.
     Share(usize, Arc<Remote>),
     /// There will be no more connections.
@@ -53,7 +54,7 @@ impl Command {
             Self::Watch { shared, .. } | Self::Look(shared) => {
                 let _ = shared.finish(Err(Closed::error()));
             }
-            Self::Drain | Self::CutOff | Self::Share(..) | Self::Leave => {}
+            Self::Drain | Self::CutOff(_) | Self::Share(..) | Self::Leave => {}
         }
     }
 }

@@ -7,6 +7,7 @@ mod balance;
 mod bounds;
 mod callbacks;
 mod clients;
+mod cut_off;
 mod detach;
 mod forks;
 mod handles;
