@@ -13,7 +13,7 @@ use super::handle::{ConnectionHandle, Shared};
 use super::looper::Loop;
 use super::slot::{Extra, Key, Slot, Timeouts, flag};
 use crate::buf::{LinkBuffer, Reader, Writer};
-use crate::fd::{Cancelled, Closed};
+use crate::fd::{Cancelled, Closed, again};
 use crate::net::{Addr, KeepAlive, SocketAddr};
 use crate::os::unix::net::SocketAddr as UnixAddr;
 use crate::sys::socket::{self, Errno, unix};
@@ -428,14 +428,6 @@ impl Place {
             self.wait(Time::NEVER, |extra, waker| extra.writer = Some(waker))?;
         }
         Ok(())
-    }
-}
-
-/// An error that is reported more than once.
-fn again(error: &io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(errno) => io::Error::from_raw_os_error(errno),
-        None => io::Error::new(error.kind(), error.to_string()),
     }
 }
 

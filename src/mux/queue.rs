@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::state::{Metrics, Stage, State};
 use super::{Unsent, flusher};
 use crate::buf::LinkBuffer;
-use crate::fd::Cancelled;
+use crate::fd::{Cancelled, again};
 use crate::sys::fork;
 use crate::task::{self, Outcome, Reason, Time, Wait};
 
@@ -29,8 +29,10 @@ const BOUND: usize = 256 << 10;
 /// If the writer fails, so does the queue, for good: with `BrokenPipe` or
 /// `ConnectionReset` when the peer is gone, with [`Closed`](crate::io::Closed) when the
 /// stream was closed here, and with `TimedOut` when the peer took nothing for as long as
-/// the [write timeout](crate::net::TcpStream::set_write_timeout) of the stream. Without
-/// such a timeout, a peer that never reads holds what the queue holds, and nothing else.
+/// the [write timeout](crate::net::TcpStream::set_write_timeout) of the stream, or until
+/// the write deadline of the stream or [of the
+/// handle](crate::event::ConnectionHandle::set_write_deadline). Without any of these, a peer
+/// that never reads holds what the queue holds, and nothing else.
 ///
 /// Writing is done in the runtime of whoever pushed when nobody was writing. If that
 /// runtime ends while the peer takes nothing, the queue fails with [`Cancelled`].
@@ -415,7 +417,7 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
         match watched {
             Ok(()) => Ok(state.writer.take()),
             Err(error) => {
-                state.end(super::unsent::again(&error));
+                state.end(again(&error));
                 let (frames, in_doubt) = (state.take_unsent(), state.in_batch);
                 // Nobody needs it any more; dropping it may do anything.
                 let writer = state.writer.take();
