@@ -78,14 +78,14 @@ impl State {
         let ends = Flags::RDHUP | Flags::HUP | Flags::ERR;
         if event.flags.intersects(Flags::PRI | ends) {
             slot.set(flag::STICKY);
+            if event.flags.intersects(Flags::HUP | Flags::ERR) {
+                slot.set(flag::HUNG_UP);
+            }
         }
         let room = Flags::OUT | Flags::HUP | Flags::ERR;
         if slot.has(flag::OPERATOR) {
             slot.need |= event.flags.bits();
             return true;
-        }
-        if event.flags.intersects(Flags::HUP | Flags::ERR) {
-            slot.set(flag::HUNG_UP);
         }
         let is_full = slot.has(flag::FULL);
         if event.flags.intersects(Flags::IN | Flags::PRI | ends) {
@@ -111,9 +111,8 @@ impl State {
         {
             return self.receive(key);
         }
-        let flags = slot.flags;
-        if flags & flag::BUSY == 0 {
-            if flags & ABANDONED == ABANDONED {
+        if !slot.has(flag::BUSY) {
+            if slot.flags & ABANDONED == ABANDONED {
                 self.notice_the_end(key);
             }
             // What it is about is seen to when it is its turn.
