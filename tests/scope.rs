@@ -1,6 +1,8 @@
 //! Tasks that borrow: whatever happens in a scope, they end before it does.
 
 mod common;
+#[path = "common/fork.rs"]
+mod fork;
 
 use std::cell::Cell;
 use std::os::unix::process::ExitStatusExt;
@@ -9,7 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{child, everywhere, in_fork, is_child, kind, on_workers, until};
+use common::{child, everywhere, is_child, kind, on_workers, until};
+use fork::in_fork;
 use netpoll::thread::{self, Builder, ScopedJoinHandle};
 
 /// Long enough for a scope that does not wait to be over.

@@ -9,7 +9,8 @@ use netpoll::buf::LinkBuffer;
 use netpoll::event::Connection;
 use netpoll::os::unix::net::UnixStream;
 
-use crate::common::{in_child, in_fork, on};
+use crate::common::{in_child, on};
+use crate::fork::in_fork;
 use crate::support::{Server, echo, round_trip};
 
 fn says_why(error: &std::io::Error) -> bool {

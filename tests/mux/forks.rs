@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use netpoll::mux::WriteQueue;
 
-use crate::common::{LONG, in_child, in_fork, on, pair, until};
+use crate::common::{LONG, in_child, on, pair, until};
+use crate::fork::in_fork;
 use crate::support::Gate;
 
 /// Whether nothing can be done with a queue, and the error says why.
