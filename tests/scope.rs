@@ -1,6 +1,8 @@
 //! Tasks that borrow: whatever happens in a scope, they end before it does.
 
 mod common;
+#[path = "common/fork.rs"]
+mod fork;
 
 use std::cell::Cell;
 use std::os::unix::process::ExitStatusExt;
@@ -10,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use common::{child, everywhere, is_child, kind, on_workers, until};
+use fork::in_fork;
 use netpoll::thread::{self, Builder, ScopedJoinHandle};
 
 /// Long enough for a scope that does not wait to be over.
@@ -479,23 +482,6 @@ fn the_result_of_a_task_whose_destructor_panics_ends_the_process() {
         assert!(errors.contains("a task's result panicked"), "{errors}");
         assert!(!String::from_utf8_lossy(&output.stdout).contains("it went on"));
     }
-}
-
-/// Forks, and runs a body in the child, which ends with the number that it returns,
-/// or 1 if it panics. Returns how the child ended.
-fn in_fork(body: impl FnOnce() -> i32) -> std::process::ExitStatus {
-    // SAFETY: the child only runs the body, which allocates at worst, and exits.
-    let pid = unsafe { libc::fork() };
-    assert!(pid >= 0);
-    if pid == 0 {
-        let code = catch_unwind(AssertUnwindSafe(body)).unwrap_or(1);
-        // SAFETY: it ends the process.
-        unsafe { libc::_exit(code) };
-    }
-    let mut status = 0;
-    // SAFETY: `pid` is a child, and `status` is there to be written.
-    assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
-    std::process::ExitStatus::from_raw(status)
 }
 
 #[test]

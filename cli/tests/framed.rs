@@ -2,11 +2,11 @@
 
 mod support;
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 
-use support::{Server, bytes, frame, round_trip, with_modes};
+use support::{Server, bytes, eventually, frame, round_trip, with_modes};
 
 /// Runs a test with a server of each kind.
 fn with_servers(body: impl Fn(&mut Server) + Sync) {
@@ -140,10 +140,7 @@ fn a_frame_that_is_too_long_ends_its_connection_and_is_complained_about() {
                 stream.read_exact(&mut came).unwrap();
                 assert_eq!(came, before);
                 stream.write_all(&header).unwrap();
-                match stream.read(&mut [0; 10]) {
-                    Ok(length) => assert_eq!(length, 0, "{header:?}"),
-                    Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
-                }
+                assert_eq!(stream.read(&mut [0; 10]).unwrap(), 0, "{header:?}");
             }
         }
         let complaint = server.complains("reading a frame failed");
@@ -183,6 +180,43 @@ fn what_is_in_front_of_a_frame_that_is_too_long_is_answered() {
         let mut came = vec![0; before.len()];
         stream.read_exact(&mut came).unwrap();
         assert_eq!(came, before);
+    });
+}
+
+/// A server that just closed would send a reset, which overtakes them.
+#[test]
+fn replies_are_not_lost_to_what_comes_behind_a_frame_that_is_too_long() {
+    with_servers(|server| {
+        let before = frame(&bytes(1, 20_000)).repeat(20);
+        let mut stream = server.connect();
+        // The replies fit what the system keeps for a client that is slow to read.
+        stream.write_all(&before).unwrap();
+        stream.write_all(&[0xff; 100_000]).unwrap();
+        server.complains("reading a frame failed");
+        // Also what comes after the end.
+        stream.write_all(&[0xff; 100_000]).unwrap();
+        let came = rest(&mut stream);
+        assert!(came == before, "{} of {} bytes", came.len(), before.len());
+    });
+}
+
+#[test]
+fn nobody_is_listened_to_for_ever_after_a_frame_that_is_too_long() {
+    with_servers(|server| {
+        let descriptors = format!("/proc/{}/fd", server.id());
+        let open = || std::fs::read_dir(&descriptors).unwrap().count();
+        let before = open();
+        let mut stream = server.connect();
+        let mut sent = 0;
+        while stream.write_all(&[0xff; 100_000]).is_ok() {
+            sent += 100_000;
+            assert!(sent < 1 << 30, "it takes whatever comes");
+        }
+        // And one that says nothing more.
+        let mut silent = server.connect();
+        silent.write_all(&[0xff; 4]).unwrap();
+        assert!(rest(&mut silent).is_empty());
+        eventually("descriptors of the server", open, |open| *open <= before);
     });
 }
 

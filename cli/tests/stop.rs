@@ -121,7 +121,7 @@ fn with_nobody_there_it_ends_at_once() {
 }
 
 #[test]
-fn whose_task_still_waits_is_cut_off_and_counted() {
+fn whose_task_only_waits_is_closed_at_the_deadline_and_not_cut_off() {
     with_workers(|workers| {
         let server = Server::echo_by(workers, "task", &["--grace", "1"]);
         let mut staying: Vec<_> = (0..3).map(|_| server.connect()).collect();
@@ -135,7 +135,7 @@ fn whose_task_still_waits_is_cut_off_and_counted() {
         let ended = server.end();
         assert!(start.elapsed() >= Duration::from_secs(1));
         assert_eq!(ended.status.code(), Some(0));
-        ended.assert_totals(&["4 connections accepted", "20 bytes", "3 cut off"]);
+        ended.assert_totals(&["4 connections accepted", "20 bytes", "0 cut off"]);
         for stream in &mut staying {
             assert_eq!(stream.read(&mut [0; 10]).unwrap(), 0);
         }
@@ -165,6 +165,35 @@ fn without_grace_it_ends_at_once() {
         let ended = server.end();
         assert_eq!(ended.status.code(), Some(0));
         ended.assert_totals(&["1 connection accepted", "1 cut off"]);
+    });
+}
+
+#[test]
+fn without_grace_those_are_cut_off_that_are_owed_something() {
+    with_modes(|workers, mode| {
+        for framed in [false, true] {
+            let options = ["--quiet", "--grace", "0", "--framed"];
+            let options = &options[..options.len() - usize::from(!framed)];
+            let server = Server::echo_by(workers, mode, options);
+            let mut idle: Vec<_> = (0..20).map(|_| server.connect()).collect();
+            for stream in &mut idle {
+                round_trip(stream, &frame(b"before"));
+            }
+            let silent = server.connect();
+            let mut owed = server.connect();
+            if framed {
+                begin(&mut owed, &frame(b"never whole")[..8]);
+            } else {
+                fill(&mut owed);
+            }
+            server.signal("TERM");
+            let ended = server.end();
+            assert_eq!(ended.status.code(), Some(0));
+            ended.assert_totals(&["22 connections accepted", "1 cut off"]);
+            for mut stream in idle.into_iter().chain([silent]) {
+                assert_eq!(stream.read(&mut [0; 10]).unwrap(), 0);
+            }
+        }
     });
 }
 
@@ -256,17 +285,17 @@ fn connections_that_come_while_it_stops_are_refused_or_served() {
 fn a_stop_reaches_connections_that_came_and_went() {
     // Places in the registry are used again.
     with_workers(|workers| {
-        let server = Server::echo_by(workers, "task", &["--grace", "1"]);
+        let server = Server::echo_by(workers, "task", &["--framed", "--grace", "1"]);
         for round in 0..5 {
             let mut streams: Vec<_> = (0..20).map(|_| server.connect()).collect();
             for (index, stream) in streams.iter_mut().enumerate() {
                 if index % (round + 2) == 0 {
-                    round_trip(stream, b"hello");
+                    round_trip(stream, &frame(b"hello"));
                 }
             }
         }
         let mut last = server.connect();
-        round_trip(&mut last, b"hello");
+        begin(&mut last, &frame(b"never whole")[..8]);
         eventually(
             "descriptors of the server",
             || {

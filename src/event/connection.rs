@@ -15,7 +15,7 @@ use super::handle::{ConnectionHandle, Shared};
 use super::looper::Loop;
 use super::slot::{Extra, Key, Slot, Timeouts, flag};
 use crate::buf::{LinkBuffer, Reader, Writer};
-use crate::fd::{Cancelled, Closed};
+use crate::fd::{Cancelled, Closed, again};
 use crate::net::{Addr, KeepAlive, SocketAddr};
 use crate::os::unix::net::SocketAddr as UnixAddr;
 use crate::sys::socket::{self, Errno, unix};
@@ -136,7 +136,8 @@ impl Connection {
     }
 
     /// What was received. Methods that want more than there is wait for it: they park
-    /// the task. Those that begin with `try_` never wait.
+    /// the task, each time for the [read timeout](super::Options::read_timeout) at most.
+    /// Those that begin with `try_` never wait.
     ///
     /// A handler that returns [`Next::Need`](super::Next::Need) instead holds nothing
     /// while it waits.
@@ -192,7 +193,9 @@ impl Connection {
     /// or at the end of the turn; at once, if it has parked before.
     ///
     /// Where more waits to be sent than the [high mark](super::Options::output_marks),
-    /// parks the task until it is the low one.
+    /// parks the task until it is the low one; the [write
+    /// timeout](super::Options::write_timeout) bounds that, which without it lasts for as
+    /// long as the peer stays and takes nothing.
     ///
     /// # Errors
     ///
@@ -314,7 +317,8 @@ impl Connection {
     }
 
     /// Sets the timeouts of this connection, instead of those of its event loop: of
-    /// reading, writing, and of doing nothing.
+    /// reading, writing, and of doing nothing. They bound what its handler waits for, too.
+    /// (Others who write have [a deadline](ConnectionHandle::set_write_deadline) besides.)
     #[doc(alias = "SetReadTimeout")]
     #[doc(alias = "SetWriteTimeout")]
     #[doc(alias = "SetIdleTimeout")]
@@ -372,8 +376,9 @@ impl Connection {
     /// and not read. The type is [`TcpStream`](crate::net::TcpStream), `UnixStream`, or whatever can be made of a
     /// descriptor.
     ///
-    /// What was written before is sent first: parks the task until it is. When the handler
-    /// returns, whatever it returns, its `disconnect` is called.
+    /// What was written before is sent first: parks the task until it is, with the bound
+    /// of [`flush`](Self::flush). When the handler returns, whatever it returns, its
+    /// `disconnect` is called.
     ///
     /// # Errors
     ///
@@ -487,14 +492,6 @@ impl Place {
             self.wait(Time::NEVER, |extra, waker| extra.writer = Some(waker))?;
         }
         Ok(())
-    }
-}
-
-/// An error that is reported more than once.
-fn again(error: &io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(errno) => io::Error::from_raw_os_error(errno),
-        None => io::Error::new(error.kind(), error.to_string()),
     }
 }
 

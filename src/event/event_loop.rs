@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
+use super::census::Census;
 use super::handle::{ConnectionHandle, Shared};
 use super::looper::Loop;
 use super::placement::{self, Balance};
@@ -17,7 +18,8 @@ use super::{Handler, Listener, Options, Stream};
 use crate::buf::LinkBuffer;
 use crate::fd::{Cancelled, Closed};
 use crate::sched::Workers;
-use crate::task::Time;
+use crate::sys::fork;
+use crate::task::{self, Time};
 
 /// A server whose connections are handled without a task for each.
 ///
@@ -88,7 +90,8 @@ struct Crew {
 pub struct Shutdown {
     /// How many connections have ended after all that was received was answered.
     pub finished: usize,
-    /// How many were closed at the deadline.
+    /// How many were closed at the deadline of which something had been received that was
+    /// not answered, or written that was not sent.
     pub cut_off: usize,
 }
 
@@ -322,13 +325,20 @@ impl<H: Handler> EventLoop<H> {
     /// What a peer has begun to send is waited for, unless the connection is
     /// [paused](ConnectionHandle::pause): then nobody reads the rest, and only requests that
     /// were received as a whole are answered. One that [lingers](Options::linger) is
-    /// waited for, and does not count as cut off.
+    /// waited for, and does not count as cut off. Nor does one that is owed nothing, also
+    /// where the deadline leaves no time to close it before.
     ///
     /// From the beginning on listeners refuse connections, and [`serve`](Self::serve)
-    /// returns. Parks the task, or blocks the thread. Called from a handler, it waits for
-    /// its own connection in vain.
+    /// returns. Parks the task, or blocks the thread: until the deadline, and up to a second
+    /// longer where a handler holds its worker up. Then all connections of that worker count
+    /// as cut off. Called from a handler, it waits for its own connection in vain.
+    ///
+    /// # Panics
+    ///
+    /// In a process that was forked from one with a runtime, whose connections these are.
     #[doc(alias = "Shutdown")]
     pub fn shutdown(&self, deadline: Instant) -> Shutdown {
+        task::check_not_forked();
         let inner = &*self.inner;
         let before = inner.close();
         let Some(crew) = inner.crew.get() else {
@@ -337,15 +347,16 @@ impl<H: Handler> EventLoop<H> {
                 cut_off: 0,
             };
         };
-        crew.tell(|| Command::Drain);
+        crew.tell(|_| Command::Drain);
         if inner.tally.wait_for_none(Time::at(deadline)) {
             return Shutdown {
                 finished: before,
                 cut_off: 0,
             };
         }
-        let cut_off = inner.tally.unfinished();
-        crew.tell(|| Command::CutOff);
+        let census = Census::new(crew.remotes.len());
+        crew.tell(|worker| Command::CutOff(census.ask(worker)));
+        let cut_off = census.result(&crew.remotes);
         Shutdown {
             finished: before.saturating_sub(cut_off),
             cut_off,
@@ -370,6 +381,7 @@ impl<H: Handler> EventLoop<H> {
 impl<H> Inner<H> {
     /// The workers, which are made to serve if they are not.
     fn crew(&self) -> io::Result<&Crew> {
+        fork::refuse_child()?;
         if let Some(crew) = self.crew.get() {
             return Ok(crew);
         }
@@ -404,16 +416,16 @@ impl<H> Inner<H> {
 }
 
 impl Crew {
-    fn tell(&self, command: impl Fn() -> Command) {
-        for remote in &*self.remotes {
-            remote.send(command());
+    fn tell(&self, command: impl Fn(usize) -> Command) {
+        for (worker, remote) in self.remotes.iter().enumerate() {
+            remote.send(command(worker));
         }
     }
 }
 
 impl Drop for Crew {
     fn drop(&mut self) {
-        self.tell(|| Command::Leave);
+        self.tell(|_| Command::Leave);
     }
 }
 

@@ -129,7 +129,7 @@
 // | `request` | running the handlers of one connection |
 // | `guarded` | a panic of theirs ends one connection, and nothing else |
 // | `remote`, `mailbox` | what other threads reach of a loop |
-// | `tally` | what is counted on all workers |
+// | `tally`, `census` | what is counted on all workers |
 // | `framed`, `operator` | built from these |
 //
 // Why it is sound to run users' code in the middle of all this: a loop's state is in one
@@ -142,6 +142,7 @@
 
 mod answer;
 mod atomic;
+mod census;
 mod client;
 mod connection;
 mod even;

@@ -75,15 +75,22 @@ impl Loop {
                     state.queue(key);
                 }
             }),
-            Command::CutOff => self.each_of(remote, Ending::CutOff, |state, key| {
-                if let Some(slot) = state.slot(key) {
-                    slot.set(flag::CLOSING | flag::BROKEN | flag::LEAVING);
-                    slot.wake_handler();
-                    state.drop_output(key);
-                    state.tell_the_end(key);
-                    state.queue(key);
-                }
-            }),
+            Command::CutOff(question) => {
+                // Where a handler has parked, what the others of its phase have written.
+                self.state.borrow_mut().send_all();
+                let mut owing = 0;
+                self.each_of(remote, Ending::CutOff, |state, key| {
+                    owing += usize::from(state.owes(key));
+                    if let Some(slot) = state.slot(key) {
+                        slot.set(flag::CLOSING | flag::BROKEN | flag::LEAVING);
+                        slot.wake_handler();
+                        state.drop_output(key);
+                        state.tell_the_end(key);
+                        state.queue(key);
+                    }
+                });
+                question.answer(owing);
+            }
             Command::Share(most, to) => self.share(remote, most, &to),
             Command::Leave => {
                 // Handles of connections that are left are still listened to.
@@ -93,7 +100,7 @@ impl Loop {
         }
     }
 
-    fn each_of(&self, remote: &Arc<Remote>, ending: Ending, what: impl Fn(&mut State, Key)) {
+    fn each_of(&self, remote: &Arc<Remote>, ending: Ending, mut what: impl FnMut(&mut State, Key)) {
         remote.set_ending(ending);
         let mut state = self.state.borrow_mut();
         for key in state.keys() {

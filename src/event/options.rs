@@ -80,7 +80,8 @@ impl Options {
     }
 
     /// How long a peer may take none of what waits to be sent to it. Then the connection
-    /// is closed with `TimedOut`. No limit unless this is called.
+    /// is closed with `TimedOut`, and whoever waits to write fails. No limit unless this is
+    /// called.
     #[doc(alias = "WithWriteTimeout")]
     #[doc(alias = "ErrWriteTimeout")]
     #[doc(alias = "SetWriteTimeout")]

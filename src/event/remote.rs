@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Options;
+use super::census::Question;
 use super::even::Busyness;
 use super::handle::Shared;
 use super::mailbox::Mailbox;
@@ -12,6 +13,7 @@ use super::session::Session;
 use super::slot::Extra;
 use super::tally::{Counted, Tally};
 use crate::fd::Closed;
+use crate::sys::fork;
 use crate::task::Waker;
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -32,8 +34,8 @@ pub(super) enum Command {
     Look(Arc<Shared>),
     /// End the connections, as soon as all that was received is answered.
     Drain,
-    /// End those that are left.
-    CutOff,
+    /// End those that are left, and say how many of them were owed something.
+    CutOff(Question),
     /// Give idle connections to another one, so many at most.
     Share(usize, Arc<Remote>),
     /// There will be no more connections.
@@ -52,7 +54,7 @@ impl Command {
             Self::Watch { shared, .. } | Self::Look(shared) => {
                 let _ = shared.finish(Err(Closed::error()));
             }
-            Self::Drain | Self::CutOff | Self::Share(..) | Self::Leave => {}
+            Self::Drain | Self::CutOff(_) | Self::Share(..) | Self::Leave => {}
         }
     }
 }
@@ -113,8 +115,12 @@ impl Remote {
         }
     }
 
-    /// Gives the command back if there is no loop any more that could obey.
+    /// Gives the command back if there is no loop any more that could obey, or it is the
+    /// parent's of this process.
     pub(super) fn try_send(&self, command: Command) -> Result<(), Command> {
+        if fork::is_child() {
+            return Err(command);
+        }
         self.commands.send(command)
     }
 

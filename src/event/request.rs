@@ -154,7 +154,7 @@ impl Loop {
         let is_over = flags & flag::OVER != 0;
         if there == 0 {
             let is_idle = is_leaving && (is_paused || flags & flag::READABLE == 0);
-            if (is_finished || is_idle) && state.owes_nothing(key) {
+            if (is_finished || is_idle) && state.has_settled(key) {
                 return self.begin_end(state, key, connection);
             }
             return None;

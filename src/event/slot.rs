@@ -79,6 +79,8 @@ pub(super) mod flag {
     pub(crate) const LINGERING: u32 = 1 << 17;
     /// Its descriptor is given to somebody instead of closed.
     pub(crate) const DETACHING: u32 = 1 << 18;
+    /// Both directions have ended, or it has failed.
+    pub(crate) const HUNG_UP: u32 = 1 << 19;
     /// With any of these, nothing is received.
     pub(crate) const NOT_NOW: u32 = BUSY | FINISHED | CLOSING | PAUSED | OVER | ENDED | OPERATOR;
 }
@@ -177,7 +179,7 @@ impl Slot {
     }
 
     /// Whether somebody will answer who is no handler.
-    pub(super) fn owes(&self) -> bool {
+    pub(super) fn awaits_answers(&self) -> bool {
         let shared = self.extra.as_ref().and_then(|extra| extra.shared.as_ref());
         shared.is_some_and(|shared| shared.owed.load(Ordering::Relaxed) > 0)
     }

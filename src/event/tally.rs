@@ -19,8 +19,6 @@ pub(super) struct Tally {
     pub(super) accepted: AtomicU64,
     pub(super) stalled: AtomicU64,
     pub(super) moved: AtomicU64,
-    /// Those of them that all was sent to, and that are about to be closed.
-    pub(super) lingering: AtomicUsize,
     waiters: Mutex<WaitList>,
 }
 
@@ -51,12 +49,6 @@ impl Tally {
 
     pub(super) fn live(&self) -> usize {
         self.live.load(Ordering::Acquire)
-    }
-
-    /// How many there are that something is still to be done for.
-    pub(super) fn unfinished(&self) -> usize {
-        let lingering = self.lingering.load(Ordering::Relaxed);
-        self.live().saturating_sub(lingering)
     }
 
     /// Waits until there is none. Returns whether there is none.

@@ -43,7 +43,7 @@ use std::time::Duration;
 
 pub(crate) use accept::{Listening, next_incoming};
 pub use cancelled::Cancelled;
-pub(crate) use cause::is_caused_by;
+pub(crate) use cause::{again, is_caused_by};
 pub use closed::Closed;
 pub(crate) use connect::connect_timeout;
 pub(crate) use course::{Count, Course};

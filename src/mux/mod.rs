@@ -65,8 +65,7 @@
 //! [handles](crate::event::ConnectionHandle) write between two looks of its worker leaves
 //! in one system call, and [marks](crate::event::Options::output_marks) bound it. A handle
 //! is also a [`Write`](std::io::Write), so that code that was written for a queue works
-//! there, with the deadlines that a handle does not have:
-//! `WriteQueue::new(connection.handle())`.
+//! there, in the order of coming: `WriteQueue::new(connection.handle())`.
 //!
 //! # For readers of CloudWeGo's netpoll
 //!
@@ -82,12 +81,10 @@
 // | `state` | what is in a queue, and who waits for room: calls nobody |
 // | `flusher` | the task that writes |
 // | `unsent` | the error |
-// | `handle` | handles of event loops as writers |
 
 #![forbid(unsafe_code)]
 
 mod flusher;
-mod handle;
 mod queue;
 mod state;
 mod unsent;

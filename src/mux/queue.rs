@@ -8,7 +8,8 @@ use std::time::Instant;
 use super::state::{Metrics, Stage, State};
 use super::{Unsent, flusher};
 use crate::buf::LinkBuffer;
-use crate::fd::Cancelled;
+use crate::fd::{Cancelled, again};
+use crate::sys::fork;
 use crate::task::{self, Outcome, Reason, Time, Wait};
 
 /// How many bytes a queue holds, if nobody says.
@@ -28,11 +29,20 @@ const BOUND: usize = 256 << 10;
 /// If the writer fails, so does the queue, for good: with `BrokenPipe` or
 /// `ConnectionReset` when the peer is gone, with [`Closed`](crate::io::Closed) when the
 /// stream was closed here, and with `TimedOut` when the peer took nothing for as long as
-/// the [write timeout](crate::net::TcpStream::set_write_timeout) of the stream. Without
-/// such a timeout, a peer that never reads holds what the queue holds, and nothing else.
+/// the [write timeout](crate::net::TcpStream::set_write_timeout) of the stream, or until
+/// the write deadline of the stream or [of the
+/// handle](crate::event::ConnectionHandle::set_write_deadline). Without any of these, a peer
+/// that never reads holds what the queue holds, and nothing else.
 ///
 /// Writing is done in the runtime of whoever pushed when nobody was writing. If that
 /// runtime ends while the peer takes nothing, the queue fails with [`Cancelled`].
+///
+/// # In a forked child
+///
+/// The task that writes is in the process that was forked, and so is what was accepted. In a
+/// child of a process with a runtime, pushing, flushing and closing fail with an error that
+/// says to start the runtime after fork, whoever made the queue; of what the parent pushed
+/// nothing is written twice, or handed back.
 ///
 /// # Examples
 ///
@@ -118,8 +128,10 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
     /// owner is not copied.
     ///
     /// It returns when the queue has it, which is not when it has been written; see
-    /// [`flush`](Self::flush). Waits while there is no room, and nothing bounds that but
-    /// the end of the queue: parks the task, or blocks the thread.
+    /// [`flush`](Self::flush). Waits while there is no room: parks the task, or blocks the
+    /// thread. What bounds that is the write timeout of the stream, which ends [the
+    /// queue](Self#when-it-fails); for a bound of one's own there is
+    /// [`push_by`](Self::push_by).
     ///
     /// # Errors
     ///
@@ -182,7 +194,8 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
     }
 
     /// Has a frame written that a closure makes, in memory that is sent as it is. Nobody
-    /// waits for the closure; if it panics, nothing is pushed.
+    /// waits for the closure; if it panics, nothing is pushed. Otherwise it is
+    /// [`push`](Self::push), which takes a [`LinkBuffer`], as its like do that are bounded.
     ///
     /// # Errors
     ///
@@ -215,11 +228,14 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
     }
 
     fn put(&self, mut frame: LinkBuffer, patience: Patience) -> Result<(), Unsent> {
+        let refused = |error, frame| Err(Unsent::new(error, frame, 0));
+        if let Err(error) = fork::refuse_child() {
+            return refused(error, frame);
+        }
         task::spend();
         frame.flush();
         frame.release();
         let len = frame.len();
-        let refused = |error, frame| Err(Unsent::new(error, frame, 0));
         let mut state = self.shared.lock();
         if let Some(error) = state.refusal() {
             drop(state);
@@ -290,7 +306,9 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
     }
 
     /// Waits until all that was accepted before has been written, to the system or to
-    /// wherever the writer leads. Parks the task, or blocks the thread.
+    /// wherever the writer leads. Parks the task, or blocks the thread. It is bounded as
+    /// [`push`](Self::push) is; for a bound of one's own there is
+    /// [`flush_by`](Self::flush_by).
     ///
     /// # Errors
     ///
@@ -312,8 +330,22 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
     /// ```
     #[doc(alias = "Flush")]
     pub fn flush(&self) -> io::Result<()> {
+        self.flush_until(Time::NEVER)
+    }
+
+    /// The same, but waits until this moment at most. What was accepted is still written.
+    ///
+    /// # Errors
+    ///
+    /// As for [`flush`](Self::flush); `TimedOut` when not all was written until then.
+    pub fn flush_by(&self, deadline: Instant) -> io::Result<()> {
+        self.flush_until(Time::at(deadline))
+    }
+
+    fn flush_until(&self, deadline: Time) -> io::Result<()> {
+        fork::refuse_child()?;
         let target = self.shared.lock().metrics.bytes;
-        self.watch(Time::NEVER, |state| state.metrics.written >= target)
+        self.watch(deadline, |state| state.metrics.written >= target)
     }
 
     /// Waits until something is so, or the queue has failed.
@@ -375,13 +407,17 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
     /// ```
     #[doc(alias = "Close")]
     pub fn close(&self, deadline: Instant) -> Result<Option<W>, Unsent> {
+        if let Err(error) = fork::refuse_child() {
+            // What was accepted is for its parent to write.
+            return Err(Unsent::new(error, LinkBuffer::new(), 0));
+        }
         self.shared.lock().close();
         let watched = self.watch(Time::at(deadline), State::is_idle);
         let mut state = self.shared.lock();
         match watched {
             Ok(()) => Ok(state.writer.take()),
             Err(error) => {
-                state.end(super::unsent::again(&error));
+                state.end(again(&error));
                 let (frames, in_doubt) = (state.take_unsent(), state.in_batch);
                 // Nobody needs it any more; dropping it may do anything.
                 let writer = state.writer.take();

@@ -15,9 +15,8 @@
 use std::collections::VecDeque;
 use std::io;
 
-use super::unsent::again;
 use crate::buf::{COPIED, LinkBuffer};
-use crate::fd::Closed;
+use crate::fd::{Closed, again};
 use crate::task::{Outcome, WaitList, Waker};
 
 /// Figures of a queue.

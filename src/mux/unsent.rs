@@ -6,7 +6,6 @@ use std::{fmt, io};
 use bytes::Bytes;
 
 use crate::buf::LinkBuffer;
-use crate::fd::{Cancelled, Closed};
 
 /// Why a queue did not send something, and what that is.
 ///
@@ -54,9 +53,9 @@ impl Unsent {
         &self.error
     }
 
-    /// The kind of the error: `NotConnected` with [`Closed`] as its cause if the queue or
-    /// its socket was closed, `TimedOut`, `WouldBlock` where it may not wait, or how the
-    /// connection failed.
+    /// The kind of the error: `NotConnected` with [`Closed`](crate::io::Closed) as its cause
+    /// if the queue or its socket was closed, `TimedOut`, `WouldBlock` where it may not wait,
+    /// or how the connection failed.
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
         self.error.kind()
@@ -98,19 +97,5 @@ impl Error for Unsent {
 impl From<Unsent> for io::Error {
     fn from(unsent: Unsent) -> Self {
         unsent.error
-    }
-}
-
-/// An error that more than one is told.
-pub(super) fn again(error: &io::Error) -> io::Error {
-    if Closed::is_cause_of(error) {
-        return Closed::error();
-    }
-    if Cancelled::is_cause_of(error) {
-        return Cancelled::error();
-    }
-    match error.raw_os_error() {
-        Some(errno) => io::Error::from_raw_os_error(errno),
-        None => io::Error::new(error.kind(), error.to_string()),
     }
 }

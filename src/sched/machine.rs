@@ -125,9 +125,7 @@ impl Machine {
     }
 
     fn start_with(&self, spawn: Spawn, start: impl FnOnce(Start) -> Id) -> io::Result<Id> {
-        if fork::is_child() {
-            return Err(io::Error::other(fork::REFUSAL));
-        }
+        fork::refuse_child()?;
         let stack_size = spawn.stack_size.unwrap_or(self.options.stack_size);
         stack::check_size(stack_size)?;
         let permit = stack::acquire()?;

@@ -67,9 +67,7 @@ impl Runtime {
     /// So many of the first are not kept on one processor: their threads are somebody
     /// else's.
     pub(super) fn prepare(options: Options, lent: usize) -> io::Result<(Self, Vec<Work>)> {
-        if fork::is_child() {
-            return Err(io::Error::other(fork::REFUSAL));
-        }
+        fork::refuse_child()?;
         stack::install_overflow_report(task::name_for_report);
         let processors = match options.pinned {
             true => worker::processors()?,

@@ -5,6 +5,7 @@
 //! child (`MADV_WIPEONFORK`, Linux 4.14) tells, however the child was forked, at the
 //! price of a load.
 
+use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -64,6 +65,15 @@ pub(crate) fn watch() {
 #[inline]
 pub(crate) fn is_child() -> bool {
     RUNTIME.was_lost()
+}
+
+/// Fails in [such a child](is_child): for what would need the threads it does not have.
+#[inline]
+pub(crate) fn refuse_child() -> io::Result<()> {
+    match is_child() {
+        true => Err(io::Error::other(REFUSAL)),
+        false => Ok(()),
+    }
 }
 
 /// How often the process was forked since this was first called, counting back

@@ -2,14 +2,19 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/fork.rs"]
+mod fork;
 
 mod answers;
 mod back_pressure;
 mod balance;
+mod bounds;
 mod callbacks;
 mod clients;
+mod cut_off;
 mod destructors;
 mod detach;
+mod forks;
 mod handles;
 mod lifecycle;
 mod limits;
@@ -17,5 +22,6 @@ mod linger;
 mod memory;
 mod operators;
 mod panics;
+mod pauses;
 mod read_timeouts;
 mod support;

@@ -79,3 +79,20 @@ fn a_queue_gives_a_handle_deadlines_and_fails_with_it() {
         assert!(!handle.is_active());
     });
 }
+
+#[test]
+fn the_write_deadline_of_a_handle_ends_its_queue() {
+    on_workers(|| {
+        let (_never_reads, handle) = connect();
+        handle.set_write_deadline(Some(Instant::now() + Duration::from_millis(50)));
+        let queue = WriteQueue::new(handle.clone());
+        let unsent = loop {
+            if let Err(unsent) = queue.push(vec![0; 50_000]) {
+                break unsent;
+            }
+        };
+        assert_eq!(unsent.kind(), ErrorKind::TimedOut);
+        assert!(!queue.is_active());
+        assert!(handle.is_active(), "others may still write");
+    });
+}

@@ -169,3 +169,18 @@ fn a_write_timeout_of_the_stream_ends_the_queue() {
         assert!(!queue.is_active());
     });
 }
+
+#[test]
+fn a_flush_gives_up_at_its_deadline_and_nothing_is_lost() {
+    everywhere(|| {
+        let gate = Gate::default();
+        let queue = WriteQueue::new(gate.clone());
+        queue.push("one").unwrap();
+        let error = queue.flush_by(soon()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert!(queue.is_active());
+        gate.open();
+        queue.flush_by(Instant::now() + LONG).unwrap();
+        assert_eq!(gate.taken(), b"one");
+    });
+}

@@ -9,6 +9,7 @@
 //! | `handlers` | an event loop for all of them |
 //! | `echo/` | what comes in goes back; by either |
 //! | `proxy/` | what comes in goes on to another server, and what that says goes back; by tasks |
+//! | `linger` | ending one without a reset |
 //! | `shutdown` | what the signals start |
 //! | `report` | what tasks have to say, said by somebody who may block |
 //! | `counters` | what is counted for each request |
@@ -23,6 +24,7 @@ mod counters;
 mod echo;
 mod figures;
 mod handlers;
+mod linger;
 mod proxy;
 mod registry;
 mod report;
@@ -95,7 +97,8 @@ trait Service: Send + Sync {
     fn stop(&self, deadline: Instant);
 
     /// Waits until none is left, after the server was stopped, and none is accepted any
-    /// more. Returns how many were cut off at the deadline.
+    /// more. Returns how many were cut off at the deadline: closed although something had
+    /// come that was not answered, or was to be sent that was not taken.
     fn wait(&self) -> u64;
 }
 

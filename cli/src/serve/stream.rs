@@ -1,7 +1,7 @@
 //! A connection of either network.
 
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
 use netpoll::event;
@@ -66,6 +66,10 @@ impl Stream {
 
     pub(super) fn set_nonblocking(&self, on: bool) -> io::Result<()> {
         each!(self, stream => stream.set_nonblocking(on))
+    }
+
+    pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        each!(self, stream => stream.shutdown(how))
     }
 
     pub(super) fn close(&self) {

@@ -26,9 +26,9 @@ pub(super) struct Connection {
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// By itself.
+    /// By itself, or by the deadline of a stop when nothing was left to do.
     Ended,
-    /// By the deadline of a stop.
+    /// By the deadline of a stop, in the middle of something.
     CutOff,
 }
 

@@ -8,8 +8,6 @@
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::AsFd;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::State;
 use crate::event::handle::Detached;
@@ -39,7 +37,7 @@ impl State {
         let Some(counted) = &slot.counted else {
             return false;
         };
-        let (options, tally) = (&counted.remote().options, &counted.remote().tally);
+        let options = &counted.remote().options;
         let (time, bytes) = (options.linger_time, options.linger_bytes);
         let fd = slot.fd();
         if time.is_zero() || bytes == 0 {
@@ -52,7 +50,6 @@ impl State {
         if socket::shutdown(fd, Shutdown::Write).is_err() {
             return false;
         }
-        tally.lingering.fetch_add(1, Ordering::Relaxed);
         slot.set(flag::LINGERING | flag::READABLE);
         let extra = slot.extra();
         extra.close_at = Some(now.after(time));
@@ -80,12 +77,6 @@ impl State {
             if let Some((_closed, received)) = refused {
                 self.trash.add(received);
             }
-        }
-        if slot.has(flag::LINGERING)
-            && let Some(counted) = &slot.counted
-        {
-            let tally = Arc::clone(&counted.remote().tally);
-            tally.lingering.fetch_sub(1, Ordering::Relaxed);
         }
         self.trash.add_slot(slot);
     }

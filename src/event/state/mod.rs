@@ -10,9 +10,11 @@
 //! | `wishes` | what handles want |
 //! | `timers` | what takes too long |
 //! | `linger` | closing without a reset |
+//! | `owing` | what a shutdown asks |
 //! | `trash` | what is to be dropped |
 
 mod linger;
+mod owing;
 mod places;
 mod receive;
 mod send;

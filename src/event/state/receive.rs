@@ -8,11 +8,14 @@ use super::{ARENA, Part, State, WINDOW};
 use crate::event::slot::{Key, flag};
 use crate::poll::{self, Watched};
 use crate::sys::epoll::Flags;
-use crate::sys::socket::{self, Fault};
+use crate::sys::socket::{self, Fault, options};
 use crate::task::{Outcome, Time};
 
 /// Something comes that will be thrown away.
 const LINGERS: u32 = flag::LINGERING | flag::READABLE;
+
+/// Nobody receives, and nothing can be sent.
+const ABANDONED: u32 = flag::PAUSED | flag::HUNG_UP;
 
 impl State {
     /// Begins a phase: receives what its budget allows. Afterwards there are parts, or
@@ -75,6 +78,9 @@ impl State {
         let ends = Flags::RDHUP | Flags::HUP | Flags::ERR;
         if event.flags.intersects(Flags::PRI | ends) {
             slot.set(flag::STICKY);
+            if event.flags.intersects(Flags::HUP | Flags::ERR) {
+                slot.set(flag::HUNG_UP);
+            }
         }
         let room = Flags::OUT | Flags::HUP | Flags::ERR;
         if slot.has(flag::OPERATOR) {
@@ -106,8 +112,29 @@ impl State {
             return self.receive(key);
         }
         if !slot.has(flag::BUSY) {
+            if slot.flags & ABANDONED == ABANDONED {
+                self.notice_the_end(key);
+            }
             // What it is about is seen to when it is its turn.
             self.parts.push_back(Part { key, len: 0 });
+        }
+    }
+
+    /// The peer of a connection that is paused has gone. That is its end, without anybody
+    /// receiving the news; but what a peer has sent that left in order is for whoever
+    /// resumes.
+    #[cold]
+    fn notice_the_end(&mut self, key: Key) {
+        let Some(slot) = self.slot(key) else {
+            return;
+        };
+        if slot.has(flag::FINISHED | flag::CLOSING | flag::ENDED) {
+            return;
+        }
+        match options::take_error(slot.fd()) {
+            Ok(Some(error)) | Err(error) => self.fail(key, error),
+            Ok(None) if socket::unread(slot.fd()) > 0 => {}
+            Ok(None) => slot.set(flag::FINISHED),
         }
     }
 

@@ -3,7 +3,7 @@
 //! What is written in a phase lies in one buffer, in the order of those who wrote it. What
 //! a socket does not take moves to a buffer of its connection, until there is room.
 
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering;
@@ -179,13 +179,13 @@ impl State {
 
     /// A connection has failed: nothing more comes from it, or goes to it. The handler
     /// still sees what came before.
-    pub(in crate::event) fn fail(&mut self, key: Key, errno: Errno) {
+    pub(in crate::event) fn fail(&mut self, key: Key, error: impl Into<io::Error>) {
         let Some(slot) = self.slot(key) else {
             return;
         };
         slot.set(flag::FINISHED | flag::BROKEN);
         let extra = slot.extra();
-        extra.error.get_or_insert_with(|| errno.into());
+        extra.error.get_or_insert_with(|| error.into());
         self.drop_output(key);
         self.room(key);
         self.queue(key);
@@ -202,14 +202,6 @@ impl State {
             // It fails if the peer has gone, and knows.
             let _ = socket::shutdown(fd.as_fd(), Shutdown::Both);
         }
-    }
-
-    /// Whether everything that was asked for was answered, and sent.
-    pub(in crate::event) fn owes_nothing(&mut self, key: Key) -> bool {
-        // What was written in this phase counts, too.
-        self.send_all();
-        self.slot(key)
-            .is_none_or(|slot| slot.has(flag::BROKEN) || slot.unsent() == 0 && !slot.owes())
     }
 
     /// What waits to be sent will not be.

@@ -93,7 +93,7 @@ impl State {
                 continue;
             };
             slot.timer = Time::NEVER;
-            if (slot.has(flag::BUSY) || slot.owes()) && !slot.has(flag::ENDED) {
+            if (slot.has(flag::BUSY) || slot.awaits_answers()) && !slot.has(flag::ENDED) {
                 // A handler runs, or somebody else who answers. Something is happening.
                 slot.active_at = now;
             }

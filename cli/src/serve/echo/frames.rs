@@ -60,6 +60,13 @@ pub(super) fn length(header: [u8; HEADER]) -> Result<usize, TooLong> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TooLong(u32);
 
+impl TooLong {
+    /// Whether this is what an error is about.
+    pub(super) fn is_cause_of(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|cause| cause.is::<Self>())
+    }
+}
+
 impl fmt::Display for TooLong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

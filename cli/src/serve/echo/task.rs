@@ -10,9 +10,11 @@ use std::sync::Arc;
 use netpoll::io::BufReader;
 
 use super::super::counters;
+use super::super::linger::linger;
 use super::super::report::Report;
 use super::super::stream::Stream;
 use super::super::tasks::{Connection, Outcome, Tasks, is_deadline};
+use super::frames::TooLong;
 use super::{complain, frames};
 use crate::buffers::Buffer;
 use crate::frames::HEADER;
@@ -23,7 +25,7 @@ const FIRST: usize = 512;
 
 /// Sends back what comes in, as it comes.
 pub(super) fn plain() -> Tasks<impl Fn(&Connection) -> Outcome> {
-    Tasks::new(|connection: &Connection| outcome(echo(&connection.stream)))
+    Tasks::new(|connection: &Connection| outcome(&connection.stream, echo(&connection.stream)))
 }
 
 /// Sends back whole frames.
@@ -31,30 +33,49 @@ pub(super) fn framed(report: Arc<Report>) -> Tasks<impl Fn(&Connection) -> Outco
     Tasks::new(move |connection: &Connection| {
         let stream = &connection.stream;
         // By their types, which wait without a buffer.
-        outcome(match stream {
+        let result = match stream {
             Stream::Tcp(tcp) => echo_frames(BufReader::new(tcp), stream, &report),
             Stream::Unix(unix) => echo_frames(BufReader::new(unix), stream, &report),
-        })
+        };
+        outcome(stream, result)
     })
 }
 
-fn outcome(result: io::Result<()>) -> Outcome {
+fn outcome(stream: &Stream, result: io::Result<()>) -> Outcome {
     match result {
-        Err(error) if is_deadline(&error) => Outcome::CutOff,
+        Err(error) if is_deadline(&error) => return Outcome::CutOff,
+        // Replies to what came before are on their way.
+        Err(error) if TooLong::is_cause_of(&error) => linger(stream),
         // The client has closed, or has gone without saying so: nobody is left to tell.
-        _ => Outcome::Ended,
+        _ => {}
     }
+    Outcome::Ended
+}
+
+/// What is left to do where waiting for the next request has failed: nothing, if that was by
+/// the deadline of a stop, and nothing has come.
+#[cold]
+#[inline(never)]
+fn last_look(mut stream: &Stream, error: io::Error) -> io::Result<()> {
+    if is_deadline(&error) {
+        stream.set_deadline(None)?;
+        stream.set_nonblocking(true)?;
+        if !matches!(stream.read(&mut [0]), Ok(1..)) {
+            return Ok(());
+        }
+    }
+    Err(error)
 }
 
 /// Sends back what comes in, until the client has nothing more to say.
 fn echo(mut stream: &Stream) -> io::Result<()> {
     let mut first = [0; FIRST];
     loop {
-        let length = stream.read(&mut first)?;
-        match length {
-            0 => return Ok(()),
-            FIRST => echo_more(stream, &first)?,
-            _ => send(stream, 1, &first[..length])?,
+        match stream.read(&mut first) {
+            Ok(0) => return Ok(()),
+            Ok(FIRST) => echo_more(stream, &first)?,
+            Ok(length) => send(stream, 1, &first[..length])?,
+            Err(error) => return last_look(stream, error),
         }
     }
 }
@@ -94,10 +115,11 @@ fn echo_frames<R: Read>(
     report: &Report,
 ) -> io::Result<()> {
     loop {
-        let there = reader.fill_buf()?;
-        if there.is_empty() {
-            return Ok(());
-        }
+        let there = match reader.fill_buf() {
+            Ok([]) => return Ok(()),
+            Ok(there) => there,
+            Err(error) => return last_look(stream, error),
+        };
         let front = frames::look(there, there.len()).inspect_err(|why| complain(report, *why))?;
         if front.frames > 0 {
             send(stream, front.frames, &there[..front.len])?;
@@ -134,25 +156,23 @@ fn send(stream: &Stream, requests: u64, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match write(stream, bytes) {
             Ok(written) => bytes = &bytes[written..],
-            Err(error) if is_deadline(&error) => {
-                push(stream, bytes)?;
-                return Err(error);
-            }
+            Err(error) if is_deadline(&error) => return push(stream, bytes, error),
             Err(error) => return Err(error),
         }
     }
     Ok(())
 }
 
-/// Sends what the socket takes without waiting: the last words before a connection
-/// is cut off.
+/// Sends what the socket takes without waiting: the last words before a connection ends by
+/// the deadline. It is cut off unless they are all.
 #[cold]
-fn push(stream: &Stream, bytes: &[u8]) -> io::Result<()> {
+fn push(stream: &Stream, bytes: &[u8], error: io::Error) -> io::Result<()> {
     stream.set_write_deadline(None)?;
     stream.set_nonblocking(true)?;
-    // Taken or not, the connection ends.
-    let _ = write(stream, bytes);
-    Ok(())
+    match write(stream, bytes) {
+        Ok(written) if written == bytes.len() => Ok(()),
+        _ => Err(error),
+    }
 }
 
 fn write(mut stream: &Stream, bytes: &[u8]) -> io::Result<usize> {

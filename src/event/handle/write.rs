@@ -1,13 +1,14 @@
-//! Handles of event loops as writers.
+//! A handle as a writer, for code that knows no more of it.
 
 use std::io::{self, IoSlice, Write};
 
 use bytes::{Bytes, BytesMut};
 
-use crate::event::ConnectionHandle;
+use super::ConnectionHandle;
 
 /// Each call is one piece, as with [`write`](ConnectionHandle::write), copied; it waits as
-/// that does, and is never short. `write!` makes a call for each part of its text.
+/// that does, until the [write deadline](ConnectionHandle::set_write_deadline), and is never
+/// short. `write!` makes a call for each part of its text.
 impl Write for ConnectionHandle {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         Self::write(self, Bytes::copy_from_slice(buf))?;

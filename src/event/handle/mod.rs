@@ -1,0 +1,382 @@
+//! What others have of a connection.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `shared` | what a loop and the handles of one connection have in common |
+//! | `write` | a handle as a [`Write`](std::io::Write) |
+
+mod shared;
+mod write;
+
+pub(super) use shared::{Detached, Inbox, Place, Shared};
+
+use std::fmt;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::remote::{Command, lock};
+use crate::buf::{COPIED, LinkBuffer};
+use crate::fd::Closed;
+use crate::sys::fork;
+use crate::task::Time;
+
+/// A handle of a connection of an event loop, for everybody else: other tasks, other
+/// threads, other connections' handlers.
+///
+/// It does not keep the connection open. Made by [`Connection::handle`](super::Connection::handle).
+///
+/// A process that was [forked](crate::mux::WriteQueue#in-a-forked-child) has handles of its
+/// parent's connections: writing and detaching fail there, and the rest does nothing.
+///
+/// # Examples
+///
+/// ```
+/// use netpoll::event::{Connection, EventLoop, Next};
+/// use netpoll::net::{TcpListener, TcpStream};
+/// use netpoll::thread;
+/// use std::io::Read;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let address = listener.local_addr()?;
+/// let server = EventLoop::new(|connection: &mut Connection| {
+///     let handle = connection.handle();
+///     connection.reader().skip(connection.reader().len())?;
+///     thread::spawn(move || {
+///         // When it is done with something that takes long:
+///         handle.write("done")?;
+///         handle.close();
+///         std::io::Result::Ok(())
+///     });
+///     Ok(Next::Again)
+/// });
+/// thread::spawn({ let server = server.clone(); move || server.serve(listener) });
+///
+/// let mut client = TcpStream::connect(address)?;
+/// std::io::Write::write_all(&mut client, b"do it")?;
+/// let mut reply = String::new();
+/// client.read_to_string(&mut reply)?;
+/// assert_eq!(reply, "done");
+/// # std::io::Result::Ok(())
+/// ```
+#[derive(Clone)]
+pub struct ConnectionHandle {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl ConnectionHandle {
+    /// Sends bytes, as one piece: what others write comes before or behind them. They go
+    /// behind what was written before, and are sent by the connection's worker.
+    ///
+    /// Waits while more waits to be sent than the [high
+    /// mark](super::Options::output_marks): parks the task, or blocks the thread. What
+    /// bounds that, where the peer never reads:
+    ///
+    /// - the [write deadline](Self::set_write_deadline) of the connection, which ends this
+    ///   and leaves the connection as it is;
+    /// - for one call, that of [`write_by`](Self::write_by);
+    /// - the [write timeout](super::Options::write_timeout), which ends the connection.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut` after the write deadline. `NotConnected`, with [`Closed`]: the connection
+    /// has ended, or is about to. [`Cancelled`](crate::io::Cancelled) in a task that has to
+    /// wait and whose runtime ends. Nothing of what failed is sent. That there is no error
+    /// does not mean that the peer gets it.
+    #[doc(alias = "Write")]
+    pub fn write(&self, bytes: impl Into<Bytes>) -> io::Result<()> {
+        self.put(bytes.into(), Time::NEVER)
+    }
+
+    /// The same, but waits until this moment at most, or until the [write
+    /// deadline](Self::set_write_deadline), whichever comes first.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write); `TimedOut` where it would have waited for longer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::ErrorKind;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (stream, _never_reads) = UnixStream::pair()?;
+    /// let event_loop = EventLoop::new(|_: &mut Connection| Ok(Next::Again));
+    /// let handle = event_loop.adopt(stream, LinkBuffer::new())?;
+    /// handle.write(vec![0; 8 << 20])?;
+    /// let soon = Instant::now() + Duration::from_millis(10);
+    /// let error = handle.write_by("one more", soon).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::TimedOut);
+    /// assert!(handle.is_active());
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn write_by(&self, bytes: impl Into<Bytes>, deadline: Instant) -> io::Result<()> {
+        self.put(bytes.into(), Time::at(deadline))
+    }
+
+    /// The same, but does not wait.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write); `WouldBlock` where that would wait.
+    pub fn try_write(&self, bytes: impl Into<Bytes>) -> io::Result<()> {
+        self.offer(bytes.into()).map_err(|(error, _)| error)
+    }
+
+    /// Makes writing by handles of this connection fail with `TimedOut` from this moment
+    /// on, as [`TcpStream::set_write_deadline`](crate::net::TcpStream::set_write_deadline)
+    /// does: who waits then is woken. `None` takes it away. It may be set from any task,
+    /// and belongs to the connection, whichever of its handles sets it.
+    ///
+    /// It does not concern the handler, nor what was written before: for these there is
+    /// the [write timeout](super::Options::write_timeout), which ends the connection.
+    ///
+    /// # Examples
+    ///
+    /// Code that knows nothing of deadlines gives up in time:
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::{self, ErrorKind};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (stream, _never_reads) = UnixStream::pair()?;
+    /// let event_loop = EventLoop::new(|_: &mut Connection| Ok(Next::Again));
+    /// let mut handle = event_loop.adopt(stream, LinkBuffer::new())?;
+    /// handle.set_write_deadline(Some(Instant::now() + Duration::from_millis(10)));
+    /// let error = io::copy(&mut io::repeat(7), &mut handle).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::TimedOut);
+    /// # io::Result::Ok(())
+    /// ```
+    #[doc(alias = "SetWriteDeadline")]
+    #[doc(alias = "SetDeadline")]
+    pub fn set_write_deadline(&self, deadline: Option<Instant>) {
+        self.shared.set_write_deadline(Time::of(deadline));
+    }
+
+    fn put(&self, mut bytes: Bytes, deadline: Time) -> io::Result<()> {
+        let shared = &self.shared;
+        loop {
+            match self.offer(bytes) {
+                Ok(()) => return Ok(()),
+                Err((error, _)) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                Err((_, back)) => bytes = back,
+            }
+            let low = lock(&shared.place).remote.options.low_mark;
+            let may_go_on = || self.unsent() <= low || !self.is_active();
+            if !shared.wait_until(may_go_on, || deadline.min(shared.write_deadline()))? {
+                return Err(too_late());
+            }
+        }
+    }
+
+    fn offer(&self, bytes: Bytes) -> Result<(), (io::Error, Bytes)> {
+        if let Err(error) = fork::refuse_child() {
+            return Err((error, bytes));
+        }
+        if self.shared.write_deadline().is_past() {
+            return Err((too_late(), bytes));
+        }
+        let inbox = lock(&self.shared.inbox);
+        if inbox.close || inbox.detach || !self.is_active() {
+            return Err((Closed::error(), bytes));
+        }
+        if self.unsent() > self.high_mark() {
+            return Err((io::ErrorKind::WouldBlock.into(), bytes));
+        }
+        self.shared.queued.fetch_add(bytes.len(), Ordering::SeqCst);
+        if bytes.len() < COPIED {
+            inbox.output.write_binary(&bytes);
+        } else {
+            inbox.output.write_direct(bytes);
+        }
+        self.note(inbox);
+        Ok(())
+    }
+
+    fn high_mark(&self) -> usize {
+        lock(&self.shared.place).remote.options.high_mark
+    }
+
+    /// How many bytes were written and not sent yet: by handles, and by the handler as
+    /// far as the socket did not take it.
+    #[must_use]
+    pub fn unsent(&self) -> usize {
+        let shared = &self.shared;
+        shared.queued.load(Ordering::SeqCst) + shared.unsent.load(Ordering::SeqCst)
+    }
+
+    /// Closes the connection, when what was written before has been sent, or could not be
+    /// within the [time for that](super::Options::close_timeout). Its handler is not
+    /// called again, except for its `disconnect`; one that runs goes on.
+    ///
+    /// Does not wait.
+    #[doc(alias = "Close")]
+    pub fn close(&self) {
+        self.want(|inbox| inbox.close = true);
+    }
+
+    /// Takes the connection away from its event loop: its socket, and what was received
+    /// and not read, for a task that goes on with it. The type is
+    /// [`TcpStream`](crate::net::TcpStream), [`UnixStream`](crate::os::unix::net::UnixStream),
+    /// or whatever can be made of a descriptor.
+    ///
+    /// A handler that runs comes to its end before, and one that waits to read gets an
+    /// error, as if the connection were closed; then `disconnect` is called, and what was
+    /// written is sent. Parks the task, or blocks the thread, until all that is done, so
+    /// a handler uses [`Connection::detach`](super::Connection::detach) for its own.
+    /// Sending is bounded by the [time for that](super::Options::close_timeout), a handler
+    /// that waits for something else is not: for a bound of one's own there is
+    /// [`detach_by`](Self::detach_by).
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected`, with [`Closed`]: the connection has ended or failed, or was detached
+    /// by somebody else; `TimedOut`: what was written could not be sent in time, and the
+    /// connection is closed. [`Cancelled`](crate::io::Cancelled) in a task whose runtime
+    /// ends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::{Read, Write};
+    ///
+    /// let (server, mut client) = UnixStream::pair()?;
+    /// let event_loop = EventLoop::new(|_: &mut Connection| Ok(Next::Need(100)));
+    /// let handle = event_loop.adopt(server, LinkBuffer::from(b"not enough"))?;
+    /// let (mut stream, received) = handle.detach::<UnixStream>()?;
+    /// assert_eq!(received.as_bytes(), b"not enough");
+    /// stream.write_all(b"a task goes on")?;
+    /// # client.read_exact(&mut [0; 14])?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[doc(alias = "Detach")]
+    pub fn detach<S: From<OwnedFd>>(&self) -> io::Result<(S, LinkBuffer)> {
+        self.detach_at(Time::NEVER)
+    }
+
+    /// The same, but waits until this moment at most. Then the connection is closed, when
+    /// its handler has come to its end.
+    ///
+    /// # Errors
+    ///
+    /// As for [`detach`](Self::detach).
+    pub fn detach_by<S: From<OwnedFd>>(&self, deadline: Instant) -> io::Result<(S, LinkBuffer)> {
+        self.detach_at(Time::at(deadline))
+    }
+
+    fn detach_at<S: From<OwnedFd>>(&self, deadline: Time) -> io::Result<(S, LinkBuffer)> {
+        fork::refuse_child()?;
+        if !self.want(|inbox| inbox.detach = true) {
+            return Err(Closed::error());
+        }
+        let is_there = || lock(&self.shared.inbox).detached.is_some();
+        let waited = self.shared.wait_until(is_there, || deadline);
+        let detached = {
+            let mut inbox = lock(&self.shared.inbox);
+            if !matches!(waited, Ok(true)) {
+                // Nobody gets it any more.
+                (inbox.close, inbox.detach) = (true, false);
+            }
+            inbox.detached.take()
+        };
+        match detached {
+            Some(detached) => detached.map(|(fd, received)| (S::from(fd), received)),
+            None if waited? => Err(Closed::error()),
+            None => Err(too_late()),
+        }
+    }
+
+    /// Stops receiving, until [`resume`](Self::resume). What has been received is handled,
+    /// and a [shutdown](super::EventLoop::shutdown) then ends the connection, whatever its
+    /// peer may have sent meanwhile.
+    ///
+    /// A peer that has gone is noticed nevertheless: a connection that was reset, or of
+    /// which both directions have ended, ends at once, and what was not received by then is
+    /// lost with it. Whatever a peer does that leaves in order waits until this is resumed:
+    /// that it has finished sending, for it may wait for a reply; and that a Unix socket
+    /// was closed, as long as there is something to receive from it.
+    pub fn pause(&self) {
+        self.want(|inbox| inbox.pause = Some(true));
+    }
+
+    /// Receives again.
+    pub fn resume(&self) {
+        self.want(|inbox| inbox.pause = Some(false));
+    }
+
+    /// Tells the loop something. Returns whether the connection stands.
+    fn want(&self, what: impl FnOnce(&mut Inbox)) -> bool {
+        if fork::is_child() {
+            // The loop is its parent's.
+            return false;
+        }
+        let mut inbox = lock(&self.shared.inbox);
+        if inbox.close || inbox.detach || !self.is_active() {
+            return false;
+        }
+        what(&mut inbox);
+        self.note(inbox);
+        true
+    }
+
+    pub(super) fn owe(&self) {
+        self.shared.owed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Where it was the last one, the loop sees whether the connection was kept for it.
+    pub(super) fn owe_no_more(&self) {
+        let inbox = lock(&self.shared.inbox);
+        if self.shared.owed.fetch_sub(1, Ordering::Relaxed) == 1 && self.is_active() {
+            self.note(inbox);
+        }
+    }
+
+    /// Has the loop look into the inbox, unless it is about to.
+    fn note(&self, mut inbox: MutexGuard<'_, Inbox>) {
+        let is_noted = std::mem::replace(&mut inbox.noted, true);
+        drop(inbox);
+        if !is_noted {
+            let remote = Arc::clone(&lock(&self.shared.place).remote);
+            remote.send(Command::Look(Arc::clone(&self.shared)));
+        }
+    }
+
+    /// Whether the connection stands: it was not closed, by anybody, and did not fail. A
+    /// pool of connections to others asks this: the loop notices when a peer goes, also
+    /// when nobody reads.
+    #[doc(alias = "IsActive")]
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.shared.active.load(Ordering::Acquire)
+    }
+}
+
+fn too_late() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::TimedOut,
+        "the deadline of the operation has passed",
+    )
+}
+
+impl fmt::Debug for ConnectionHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionHandle")
+            .field("is_active", &self.is_active())
+            .field("unsent", &self.unsent())
+            .finish_non_exhaustive()
+    }
+}

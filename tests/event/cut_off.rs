@@ -1,0 +1,105 @@
+//! What a shutdown counts that has no time, or no more of it.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use netpoll::Builder;
+use netpoll::buf::LinkBuffer;
+use netpoll::event::{Connection, EventLoop, Next};
+use netpoll::os::unix::net::UnixStream;
+use netpoll::thread;
+
+use crate::common::{on_workers, until};
+use crate::support::{Server, rest, round_trip};
+
+/// Answers words of five bytes: `delay` when it is told to, `flood` with much, the others
+/// with themselves.
+fn words(stop: &Arc<AtomicBool>) -> impl Fn(&mut Connection) -> std::io::Result<Next> + use<> {
+    let stop = Arc::clone(stop);
+    move |connection| {
+        let Some(word) = connection.reader().try_next(5) else {
+            return Ok(Next::Need(5));
+        };
+        if word == b"delay" {
+            while !stop.load(Ordering::Relaxed) {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        if word == b"flood" {
+            connection.writer().write_binary(&vec![b'x'; 32 << 20]);
+        }
+        connection.writer().write_binary(word);
+        Ok(Next::Again)
+    }
+}
+
+#[test]
+fn without_time_only_those_are_cut_off_that_are_owed_something() {
+    on_workers(|| {
+        let stop = Arc::new(AtomicBool::new(false));
+        let server = Server::new(words(&stop));
+        let idle: Vec<_> = (0..5).map(|_| server.connect()).collect();
+        for client in &idle {
+            assert_eq!(round_trip(client, b"hello"), b"hello");
+        }
+        let mut begun = server.connect();
+        begun.write_all(b"hellohel").unwrap();
+        begun.read_exact(&mut [0; 5]).unwrap();
+        let mut waiting = server.connect();
+        assert_eq!(round_trip(&waiting, b"hello"), b"hello");
+        // Whether its handler runs already is all the same.
+        waiting.write_all(b"delay").unwrap();
+        let mut deaf = server.connect();
+        deaf.write_all(b"flood").unwrap();
+        deaf.read_exact(&mut [0; 5]).unwrap();
+
+        let shutdown = server.event_loop.shutdown(Instant::now());
+        assert_eq!((shutdown.finished, shutdown.cut_off), (5, 3));
+        for client in &idle {
+            assert_eq!(rest(client), b"");
+        }
+        stop.store(true, Ordering::Relaxed);
+        server.end();
+    });
+}
+
+/// It is told what is there by the workers, but does not depend on them.
+#[test]
+fn of_a_worker_that_does_not_answer_all_are_cut_off() {
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let runtime = Builder::new().workers(1).build().unwrap();
+    let event_loop = EventLoop::new(move |connection: &mut Connection| {
+        connection.reader().skip(connection.reader().len())?;
+        while !stopped.load(Ordering::Relaxed) {
+            // As a computation does.
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(Next::Again)
+    });
+    let adopting = runtime.spawn({
+        let event_loop = event_loop.clone();
+        move || {
+            let adopt = |_| {
+                let (ours, theirs) = UnixStream::pair().unwrap();
+                event_loop.adopt(ours, LinkBuffer::new()).unwrap();
+                theirs
+            };
+            (0..3).map(adopt).collect::<Vec<_>>()
+        }
+    });
+    let mut clients = adopting.join().unwrap();
+    until("they are there", || event_loop.metrics().connections == [3]);
+    clients[0].write_all(b"go").unwrap();
+    // What comes behind it is not heard before the handler is done.
+    std::thread::sleep(Duration::from_millis(50));
+    let shutdown = event_loop.shutdown(Instant::now());
+    assert_eq!((shutdown.finished, shutdown.cut_off), (0, 3));
+    stop.store(true, Ordering::Relaxed);
+    for client in &clients {
+        assert_eq!(rest(client), b"");
+    }
+    drop(runtime);
+}
