@@ -90,6 +90,13 @@ impl LinkBuffer {
         self.chain.get_mut().release_keeping(most);
     }
 
+    /// As [`recycle`](Self::recycle), unless there are somebody else's bytes in it: then does
+    /// nothing, and says so.
+    #[inline]
+    pub(crate) fn recycle_own(&mut self, most: usize) -> bool {
+        self.chain.get_mut().recycle_own(most)
+    }
+
     /// Empties the buffer, and keeps one block of at most so many bytes.
     #[inline]
     pub(crate) fn recycle(&mut self, most: usize) {

@@ -46,10 +46,8 @@ impl Trash {
     /// Makes a buffer ready to be used for another connection.
     #[inline]
     pub(in crate::event) fn empty(&mut self, buffer: &mut LinkBuffer) {
-        if buffer.has_foreign() {
+        if !buffer.recycle_own(KEPT) {
             self.add(std::mem::take(buffer));
-        } else {
-            buffer.recycle(KEPT);
         }
     }
 

@@ -113,11 +113,30 @@ impl Chain {
     /// and nobody else has it.
     #[inline]
     pub(in crate::buf::link) fn recycle(&mut self, most: usize) {
-        if !self.retired.is_empty() {
-            self.retired.clear();
+        if !self.recycle_only(most) {
+            self.clear();
         }
-        if self.rest.is_some() {
-            self.rest = None;
+    }
+
+    /// The same, unless there are somebody else's bytes in it: then does nothing, and says
+    /// so.
+    #[inline]
+    pub(in crate::buf::link) fn recycle_own(&mut self, most: usize) -> bool {
+        self.recycle_only(most) || {
+            let is_own = !self.has_foreign();
+            if is_own {
+                self.clear();
+            }
+            is_own
+        }
+    }
+
+    /// Empties the chain, if it is one block that may be kept. Else does nothing, and says
+    /// so.
+    #[inline]
+    fn recycle_only(&mut self, most: usize) -> bool {
+        if !self.retired.is_empty() || self.rest.is_some() {
+            return false;
         }
         let keeps = self
             .only()
@@ -125,8 +144,7 @@ impl Chain {
         if keeps {
             (self.read_at, self.flush_at) = (0, 0);
             (self.readable, self.pending) = (0, 0);
-        } else {
-            self.clear();
         }
+        keeps
     }
 }
