@@ -300,6 +300,17 @@ impl<'a> Reader<'a> {
         self.buffer.try_read_binary(n)
     }
 
+    /// Takes the next `n` bytes as a string, if they are there; see
+    /// [`LinkBuffer::try_read_string`].
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](io::ErrorKind::InvalidData): they are there, and are not UTF-8.
+    /// They stay then.
+    pub fn try_read_string(self, n: usize) -> io::Result<Option<String>> {
+        self.buffer.try_read_string(n)
+    }
+
     /// Takes the next `n` bytes as a buffer of their own, if they are there.
     pub fn try_slice(self, n: usize) -> Option<LinkBuffer> {
         self.buffer.try_slice(n)

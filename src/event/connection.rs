@@ -12,7 +12,7 @@ use super::Received;
 use super::handle::{ConnectionHandle, Shared};
 use super::looper::Loop;
 use super::slot::{Extra, Key, Slot, Timeouts, flag};
-use crate::buf::{LinkBuffer, Reader, Writer};
+use crate::buf::{LinkBuffer, Reader, Sink, Writer, WriterMut};
 use crate::fd::{Cancelled, Closed};
 use crate::net::{Addr, KeepAlive, SocketAddr};
 use crate::os::unix::net::SocketAddr as UnixAddr;
@@ -154,6 +154,84 @@ impl Connection {
         self.output.writer()
     }
 
+    /// Where to write, for what takes back, changes or sends what was written; see
+    /// [`WriterMut`].
+    ///
+    /// # Examples
+    ///
+    /// A reply whose length is known when it is there:
+    ///
+    /// ```
+    /// use netpoll::event::{Connection, Next};
+    /// use std::io::{self, Write};
+    ///
+    /// fn request(connection: &mut Connection) -> io::Result<Next> {
+    ///     let mut name = [0; 8];
+    ///     name.copy_from_slice(connection.reader().next(8)?);
+    ///     let mut writer = connection.writer_mut();
+    ///     let at = writer.malloc_len();
+    ///     writer.malloc(2);
+    ///     write!(writer, "hello {}", String::from_utf8_lossy(&name))?;
+    ///     let len = writer.malloc_len() - at - 2;
+    ///     writer.patch(at, &(len as u16).to_be_bytes())?;
+    ///     Ok(Next::Again)
+    /// }
+    /// # drop(netpoll::event::EventLoop::new(request));
+    /// ```
+    ///
+    /// What was handed out to be written to ends there:
+    ///
+    /// ```compile_fail,E0502
+    /// # use netpoll::event::{Connection, Next};
+    /// fn request(connection: &mut Connection) -> std::io::Result<Next> {
+    ///     let room = connection.writer().malloc(100);
+    ///     connection.writer_mut().malloc_ack(5)?;
+    ///     room[7] = 1;
+    ///     Ok(Next::Again)
+    /// }
+    /// ```
+    #[doc(alias = "MallocAck")]
+    #[inline]
+    pub fn writer_mut(&mut self) -> WriterMut<'_> {
+        WriterMut::new(&mut self.output, &self.place)
+    }
+
+    /// The two sides of the connection: [`reader`](Self::reader) and
+    /// [`writer_mut`](Self::writer_mut), so that slices of what was received may be alive
+    /// while what is written is changed, taken back or flushed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::event::{Connection, Next};
+    /// use std::io;
+    ///
+    /// fn request(connection: &mut Connection) -> io::Result<Next> {
+    ///     let (reader, mut writer) = connection.split();
+    ///     let Some(line) = reader.try_until(b'\n') else {
+    ///         return Ok(Next::Need(reader.len() + 1));
+    ///     };
+    ///     // No more than twice as long; how long it is turns out.
+    ///     let before = writer.malloc_len();
+    ///     let room = writer.malloc(2 * line.len());
+    ///     let mut n = 0;
+    ///     for &byte in line {
+    ///         let times = 1 + usize::from(byte == b'\\');
+    ///         room[n..n + times].fill(byte);
+    ///         n += times;
+    ///     }
+    ///     writer.malloc_ack(before + n)?;
+    ///     assert!(n >= line.len());
+    ///     Ok(Next::Again)
+    /// }
+    /// # drop(netpoll::event::EventLoop::new(request));
+    /// ```
+    #[inline]
+    pub fn split(&mut self) -> (Reader<'_>, WriterMut<'_>) {
+        let reader = Reader::new(&self.input, &self.place);
+        (reader, WriterMut::new(&mut self.output, &self.place))
+    }
+
     /// Gives back what was read, and has what was written sent: at the end of the turn,
     /// or when this handler parks.
     ///
@@ -168,24 +246,7 @@ impl Connection {
     #[doc(alias = "Flush")]
     pub fn flush(&mut self) -> io::Result<()> {
         self.input.release();
-        let home = &self.place.home;
-        home.state.borrow_mut().put(self.key(), &mut self.output);
-        if self.output_waits_above_mark() {
-            self.place.wait_for_room()?;
-        }
-        self.place.check()
-    }
-
-    fn output_waits_above_mark(&self) -> bool {
-        let mut state = self.place.home.state.borrow_mut();
-        let Some(options) = state.options(self.key()) else {
-            return false;
-        };
-        if state.put_bytes() > options.high_mark {
-            state.send_all();
-        }
-        let slot = state.slot(self.key());
-        slot.is_some_and(|slot| slot.has(flag::OVER))
+        self.place.flush(&mut self.output)
     }
 
     /// A handle for everybody else.
@@ -414,6 +475,18 @@ impl Place {
         }
     }
 
+    fn output_waits_above_mark(&self) -> bool {
+        let mut state = self.home.state.borrow_mut();
+        let Some(options) = state.options(self.key.get()) else {
+            return false;
+        };
+        if state.put_bytes() > options.high_mark {
+            state.send_all();
+        }
+        let slot = state.slot(self.key.get());
+        slot.is_some_and(|slot| slot.has(flag::OVER))
+    }
+
     fn wait_for_room(&self) -> io::Result<()> {
         while self
             .with_slot(|slot| slot.has(flag::OVER) || slot.unsent() > 0 && slot.has(flag::FULL))
@@ -423,6 +496,16 @@ impl Place {
             self.wait(Time::NEVER, |extra, waker| extra.writer = Some(waker))?;
         }
         Ok(())
+    }
+}
+
+impl Sink for Place {
+    fn flush(&self, output: &mut LinkBuffer) -> io::Result<()> {
+        self.home.state.borrow_mut().put(self.key.get(), output);
+        if self.output_waits_above_mark() {
+            self.wait_for_room()?;
+        }
+        self.check()
     }
 }
 

@@ -15,3 +15,4 @@ mod memory;
 mod operators;
 mod panics;
 mod support;
+mod writing;
