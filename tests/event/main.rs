@@ -7,6 +7,7 @@ mod balance;
 mod callbacks;
 mod clients;
 mod detach;
+mod framed;
 mod handles;
 mod lifecycle;
 mod limits;
