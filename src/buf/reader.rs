@@ -144,6 +144,7 @@ impl<'a> Reader<'a> {
     ///
     /// Those of all that [wait](Self#errors).
     #[doc(alias = "Skip")]
+    #[doc(alias = "Discard")]
     pub fn skip(self, n: usize) -> io::Result<()> {
         self.require(n)?;
         self.buffer.skip(n)

@@ -311,7 +311,16 @@ impl Connection {
     }
 
     /// Sets the timeouts of this connection, instead of those of its event loop: of
-    /// reading, writing, and of doing nothing.
+    /// [reading](super::Options::read_timeout), [writing](super::Options::write_timeout),
+    /// and of [doing nothing](super::Options::idle_timeout). `None` is for ever.
+    ///
+    /// These are durations, and each of them begins anew with what it bounds: a request that
+    /// begins to come, output that the peer begins not to take, the last thing that happened.
+    /// A connection of an event loop has no deadline, a moment that bounds everything up to
+    /// it, as `SetDeadline` of Go's sets one. What is nearest to that is the time which is
+    /// left until then, `deadline.saturating_duration_since(Instant::now())`, set when a
+    /// request is begun. A stream that was [detached](Self::detach) has
+    /// [`set_deadline`](crate::net::TcpStream::set_deadline).
     #[doc(alias = "SetReadTimeout")]
     #[doc(alias = "SetWriteTimeout")]
     #[doc(alias = "SetIdleTimeout")]

@@ -144,6 +144,7 @@ impl ConnectionHandle {
     /// `NotConnected`, with [`Closed`]: the connection has ended, or is about to. That
     /// there is no error does not mean that the peer gets it.
     #[doc(alias = "Write")]
+    #[doc(alias = "AsyncWrite")]
     pub fn write(&self, bytes: impl Into<Bytes>) -> io::Result<()> {
         let mut bytes = bytes.into();
         loop {

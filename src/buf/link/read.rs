@@ -118,6 +118,7 @@ impl LinkBuffer {
     ///
     /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof): there are fewer.
     #[doc(alias = "Skip")]
+    #[doc(alias = "Discard")]
     pub fn skip(&self, n: usize) -> io::Result<()> {
         self.try_skip(n).ok_or_else(|| self.too_few(n))
     }
@@ -267,7 +268,11 @@ impl LinkBuffer {
 
     /// Takes the next `n` bytes as a buffer of their own, over the same memory.
     ///
-    /// That keeps the blocks they are in from being used again.
+    /// That keeps the blocks they are in from being used again: the whole of each, however
+    /// little of it this is. What an event loop received lies in blocks of 128 KiB, with the
+    /// input of other connections; for what lives long there is
+    /// [`next_bytes`](Self::next_bytes), which copies what is too little for its block, or
+    /// [`shrink_to_fit`](Self::shrink_to_fit).
     ///
     /// # Errors
     ///
