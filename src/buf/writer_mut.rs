@@ -151,7 +151,6 @@ impl<'a> WriterMut<'a> {
     ///
     /// If `n` is more than an allocation can have.
     #[doc(alias = "Malloc")]
-    #[expect(clippy::mut_from_ref, reason = "each call hands out other bytes")]
     #[inline]
     pub fn malloc(&self, n: usize) -> &mut [u8] {
         self.buffer.malloc(n)

@@ -1,5 +1,6 @@
 //! What of a crate is public, and so in its documentation: by its source, whose modules and
-//! `use` lines are followed. It has to be formatted as rustfmt does.
+//! `use` lines are followed. It has to be formatted as rustfmt does; modules within a file are
+//! not looked into, so what only these name is not found.
 
 use std::collections::{BTreeMap, BTreeSet};
 
