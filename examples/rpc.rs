@@ -10,7 +10,7 @@
 //! all of it.
 
 use netpoll::buf::{LinkBuffer, LinkStream};
-use netpoll::event::{Connection, EventLoop, Framed};
+use netpoll::event::{Connection, EventLoop, Framed, Next};
 use netpoll::mux::WriteQueue;
 use netpoll::net::{OwnedReadHalf, OwnedWriteHalf, TcpListener, TcpStream};
 use netpoll::sync::mpsc::{SyncSender, sync_channel};
@@ -40,7 +40,7 @@ fn number_of(frame: &[u8]) -> u64 {
 
 /// Answers with the body in capital letters. What begins with "slow" takes its time, and
 /// is overtaken by what does not.
-fn answer(connection: &Connection, frame: &[u8]) -> io::Result<()> {
+fn answer(connection: &mut Connection, frame: &[u8]) -> io::Result<Next> {
     let mut reply = LinkBuffer::new();
     write_frame(
         &mut reply,
@@ -49,7 +49,7 @@ fn answer(connection: &Connection, frame: &[u8]) -> io::Result<()> {
     );
     if !frame[HEADER..].starts_with(b"slow") {
         connection.writer().append(reply);
-        return Ok(());
+        return Ok(Next::Again);
     }
     reply.flush();
     let handle = connection.handle();
@@ -57,7 +57,7 @@ fn answer(connection: &Connection, frame: &[u8]) -> io::Result<()> {
         thread::sleep(Duration::from_millis(2));
         handle.write(reply.next_bytes(reply.len())?)
     });
-    Ok(())
+    Ok(Next::Again)
 }
 
 /// One connection, for any number of callers.

@@ -161,3 +161,24 @@ pub use sched::{Builder, Doing, Metrics, Runtime, Shutdown, Stuck, TaskReport, b
 pub use stack::trace::{Backtrace, BacktraceFrame};
 pub use sys::epoll;
 pub use thread::block_on;
+
+/// The examples of what is not written for rustdoc, to be compiled and run with the others.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../docs/architecture.md")]
+    mod architecture {}
+    #[doc = include_str!("../docs/checklist.md")]
+    mod checklist {}
+    #[doc = include_str!("../docs/guide.md")]
+    mod guide {}
+    #[doc = include_str!("../docs/handler-mode.md")]
+    mod handler_mode {}
+    #[doc = include_str!("../docs/performance.md")]
+    mod performance {}
+    #[doc = include_str!("../docs/porting.md")]
+    mod porting {}
+    #[doc = include_str!("../docs/soundness.md")]
+    mod soundness {}
+}

@@ -51,8 +51,9 @@
 //! |---|---|
 //! | [`LinkBuffer`] | the buffer |
 //! | [`Reader`], [`Writer`] | views of one that is filled from, and sent to, somewhere |
+//! | [`WriterMut`] | the view of who writes alone: it takes back, changes and sends |
 //! | [`LinkStream`] | buffers in front of any [`Read`](std::io::Read) and [`Write`](std::io::Write) |
-//! | [`Source`] | where a [`Reader`] gets more |
+//! | [`Source`], [`Sink`] | where a [`Reader`] gets more, and what a [`WriterMut`] is sent to |
 //! | [`blocks`] | what the pools hold |
 //!
 //! A `LinkBuffer` is a [`bytes::Buf`] and [`bytes::BufMut`], and std's `Read`, `BufRead`
@@ -81,7 +82,7 @@
 // | `last_act` | flushing when a buffer is dropped |
 // | `figures` | counters of each thread, summed up when somebody asks |
 // | `link` | a chain of blocks |
-// | `reader`, `writer` | views of one |
+// | `reader`, `writer`, `writer_mut` | views of one |
 // | `stream` | readers and writers of std's kind, with such buffers |
 
 mod block;
@@ -93,6 +94,7 @@ mod pool;
 mod reader;
 mod stream;
 mod writer;
+mod writer_mut;
 
 pub(crate) use block::Block;
 pub use figures::{Blocks, blocks};
@@ -102,3 +104,4 @@ pub(crate) use pool::tend;
 pub use reader::{Reader, Source};
 pub use stream::LinkStream;
 pub use writer::Writer;
+pub use writer_mut::{Sink, WriterMut};

@@ -144,6 +144,7 @@ impl<'a> Reader<'a> {
     ///
     /// Those of all that [wait](Self#errors).
     #[doc(alias = "Skip")]
+    #[doc(alias = "Discard")]
     pub fn skip(self, n: usize) -> io::Result<()> {
         self.require(n)?;
         self.buffer.skip(n)
@@ -298,6 +299,17 @@ impl<'a> Reader<'a> {
     /// Takes the next `n` bytes as a vector of its own, if they are there.
     pub fn try_read_binary(self, n: usize) -> Option<Vec<u8>> {
         self.buffer.try_read_binary(n)
+    }
+
+    /// Takes the next `n` bytes as a string, if they are there; see
+    /// [`LinkBuffer::try_read_string`].
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](io::ErrorKind::InvalidData): they are there, and are not UTF-8.
+    /// They stay then.
+    pub fn try_read_string(self, n: usize) -> io::Result<Option<String>> {
+        self.buffer.try_read_string(n)
     }
 
     /// Takes the next `n` bytes as a buffer of their own, if they are there.

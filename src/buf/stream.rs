@@ -6,7 +6,7 @@ use std::io::{self, BufRead, IoSlice, IoSliceMut, Read, Write};
 
 use bytes::Buf;
 
-use super::{LinkBuffer, Reader, Source, Writer};
+use super::{LinkBuffer, Reader, Sink, Source, Writer, WriterMut};
 
 /// More than this is not collected from a [`Write`], which has no other limit.
 const MUCH: usize = 64 << 10;
@@ -78,6 +78,18 @@ impl<S: Read> Source for Inner<S> {
     }
 }
 
+impl<S: Write> Sink for Inner<S> {
+    fn flush(&self, buffer: &mut LinkBuffer) -> io::Result<()> {
+        // As above.
+        let Ok(mut stream) = self.0.try_borrow_mut() else {
+            return Err(io::Error::other("the stream is being used already"));
+        };
+        buffer.flush();
+        buffer.write_to(&mut *stream)?;
+        stream.flush()
+    }
+}
+
 impl<S> LinkStream<S> {
     /// Puts buffers in front of `stream`. They take memory when there is something to
     /// put in.
@@ -143,6 +155,35 @@ impl<S: Read> LinkStream<S> {
     }
 }
 
+impl<S: Read + Write> LinkStream<S> {
+    /// What comes in, and what goes out, side by side: slices of the one may be alive
+    /// while the other is flushed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkStream;
+    /// use netpoll::net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut one = LinkStream::new(TcpStream::connect(listener.local_addr()?)?);
+    /// let mut other = LinkStream::new(listener.accept()?.0);
+    /// one.writer().write_string("hello");
+    /// one.flush()?;
+    ///
+    /// let (reader, mut writer) = other.split();
+    /// let hello = reader.next(5)?;
+    /// writer.write_binary(hello);
+    /// writer.flush()?;
+    /// assert_eq!(one.reader().next(5)?, hello);
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn split(&mut self) -> (Reader<'_>, WriterMut<'_>) {
+        let reader = Reader::new(&self.input, &self.inner);
+        (reader, WriterMut::new(&mut self.output, &self.inner))
+    }
+}
+
 impl<S: Write> LinkStream<S> {
     /// Writes all that was written to the [`writer`](Self::writer), and flushes the
     /// stream within.
@@ -153,8 +194,12 @@ impl<S: Write> LinkStream<S> {
     /// written by the next call.
     #[doc(alias = "Flush")]
     pub fn flush(&mut self) -> io::Result<()> {
-        self.write_out()?;
-        self.get_mut().flush()
+        self.inner.flush(&mut self.output)
+    }
+
+    /// What goes out, for what takes back, changes or sends it: see [`WriterMut`].
+    pub fn writer_mut(&mut self) -> WriterMut<'_> {
+        WriterMut::new(&mut self.output, &self.inner)
     }
 
     fn write_out(&mut self) -> io::Result<()> {

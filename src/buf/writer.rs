@@ -12,6 +12,9 @@ use super::LinkBuffer;
 /// It is one type whatever that is: a buffer, a [`LinkStream`](super::LinkStream), a
 /// connection. Nothing here waits, and nothing fails.
 ///
+/// What takes back or changes what was written, as `MallocAck` does, and `Flush` need the
+/// buffer for themselves, and are methods of [`WriterMut`](super::WriterMut).
+///
 /// # Examples
 ///
 /// ```
@@ -90,6 +93,7 @@ impl<'a> Writer<'a> {
     /// Moves all that is in `other` behind what was written; see
     /// [`LinkBuffer::append`].
     #[doc(alias = "Append")]
+    #[doc(alias = "WriteBuffer")]
     pub fn append(self, other: LinkBuffer) {
         self.buffer.append(other);
     }

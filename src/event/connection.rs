@@ -14,7 +14,7 @@ use super::answer::Answer;
 use super::handle::{ConnectionHandle, Shared};
 use super::looper::Loop;
 use super::slot::{Extra, Key, Slot, Timeouts, flag};
-use crate::buf::{LinkBuffer, Reader, Writer};
+use crate::buf::{LinkBuffer, Reader, Sink, Writer, WriterMut};
 use crate::fd::{Cancelled, Closed, again};
 use crate::net::{Addr, KeepAlive, SocketAddr};
 use crate::os::unix::net::SocketAddr as UnixAddr;
@@ -38,8 +38,6 @@ pub struct Connection {
     place: Place,
     /// Why it ends.
     pub(super) error: Option<io::Error>,
-    /// Which driver's working set it is.
-    driver: u64,
     /// Since when what the handler was called for had been there in part.
     pub(super) begun_at: Option<Time>,
     /// What had been consumed, of all connections, when the handler was called.
@@ -49,6 +47,8 @@ pub struct Connection {
 /// Where the connection is, and where more comes from.
 pub(super) struct Place {
     pub(super) home: Rc<Loop>,
+    /// Which driver's working set it is.
+    driver: u64,
     pub(super) key: Cell<Key>,
     /// How much was received for the input, in all.
     pub(super) given: Cell<u64>,
@@ -71,19 +71,19 @@ impl Connection {
             output: LinkBuffer::new(),
             place: Place {
                 home,
+                driver,
                 key: Cell::new(NO_KEY),
                 given: Cell::new(0),
                 waited: Cell::new((0, Duration::ZERO)),
             },
             error: None,
-            driver,
             begun_at: None,
             consumed_before: 0,
         }
     }
 
     pub(super) fn driver(&self) -> u64 {
-        self.driver
+        self.place.driver
     }
 
     pub(super) fn key(&self) -> Key {
@@ -189,6 +189,84 @@ impl Connection {
         self.output.writer()
     }
 
+    /// Where to write, for what takes back, changes or sends what was written; see
+    /// [`WriterMut`].
+    ///
+    /// # Examples
+    ///
+    /// A reply whose length is known when it is there:
+    ///
+    /// ```
+    /// use netpoll::event::{Connection, Next};
+    /// use std::io::{self, Write};
+    ///
+    /// fn request(connection: &mut Connection) -> io::Result<Next> {
+    ///     let mut name = [0; 8];
+    ///     name.copy_from_slice(connection.reader().next(8)?);
+    ///     let mut writer = connection.writer_mut();
+    ///     let at = writer.malloc_len();
+    ///     writer.malloc(2);
+    ///     write!(writer, "hello {}", String::from_utf8_lossy(&name))?;
+    ///     let len = writer.malloc_len() - at - 2;
+    ///     writer.patch(at, &(len as u16).to_be_bytes())?;
+    ///     Ok(Next::Again)
+    /// }
+    /// # drop(netpoll::event::EventLoop::new(request));
+    /// ```
+    ///
+    /// What was handed out to be written to ends there:
+    ///
+    /// ```compile_fail,E0502
+    /// # use netpoll::event::{Connection, Next};
+    /// fn request(connection: &mut Connection) -> std::io::Result<Next> {
+    ///     let room = connection.writer().malloc(100);
+    ///     connection.writer_mut().malloc_ack(5)?;
+    ///     room[7] = 1;
+    ///     Ok(Next::Again)
+    /// }
+    /// ```
+    #[doc(alias = "MallocAck")]
+    #[inline]
+    pub fn writer_mut(&mut self) -> WriterMut<'_> {
+        WriterMut::new(&mut self.output, &self.place)
+    }
+
+    /// The two sides of the connection: [`reader`](Self::reader) and
+    /// [`writer_mut`](Self::writer_mut), so that slices of what was received may be alive
+    /// while what is written is changed, taken back or flushed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::event::{Connection, Next};
+    /// use std::io;
+    ///
+    /// fn request(connection: &mut Connection) -> io::Result<Next> {
+    ///     let (reader, mut writer) = connection.split();
+    ///     let Some(line) = reader.try_until(b'\n') else {
+    ///         return Ok(Next::Need(reader.len() + 1));
+    ///     };
+    ///     // No more than twice as long; how long it is turns out.
+    ///     let before = writer.malloc_len();
+    ///     let room = writer.malloc(2 * line.len());
+    ///     let mut n = 0;
+    ///     for &byte in line {
+    ///         let times = 1 + usize::from(byte == b'\\');
+    ///         room[n..n + times].fill(byte);
+    ///         n += times;
+    ///     }
+    ///     writer.malloc_ack(before + n)?;
+    ///     assert!(n >= line.len());
+    ///     Ok(Next::Again)
+    /// }
+    /// # drop(netpoll::event::EventLoop::new(request));
+    /// ```
+    #[inline]
+    pub fn split(&mut self) -> (Reader<'_>, WriterMut<'_>) {
+        let reader = Reader::new(&self.input, &self.place);
+        (reader, WriterMut::new(&mut self.output, &self.place))
+    }
+
     /// Gives back what was read, and has what was written sent: when this handler parks,
     /// or at the end of the turn; at once, if it has parked before.
     ///
@@ -205,27 +283,7 @@ impl Connection {
     #[doc(alias = "Flush")]
     pub fn flush(&mut self) -> io::Result<()> {
         self.input.release();
-        let home = &self.place.home;
-        home.state.borrow_mut().put(self.key(), &mut self.output);
-        let has_parked = home.driver() != self.driver;
-        if self.output_waits_above_mark(has_parked) {
-            let is_over = |slot: &mut Slot| slot.has(flag::OVER);
-            self.place.wait_while(is_over)?;
-        }
-        self.place.check()
-    }
-
-    fn output_waits_above_mark(&self, has_parked: bool) -> bool {
-        let mut state = self.place.home.state.borrow_mut();
-        let Some(options) = state.options(self.key()) else {
-            return false;
-        };
-        // The turn of who has parked is over, and the driver may be asleep.
-        if has_parked || state.put_bytes() > options.high_mark {
-            state.send_all();
-        }
-        let slot = state.slot(self.key());
-        slot.is_some_and(|slot| slot.has(flag::OVER))
+        self.place.flush(&mut self.output)
     }
 
     /// A handle for everybody else.
@@ -317,8 +375,17 @@ impl Connection {
     }
 
     /// Sets the timeouts of this connection, instead of those of its event loop: of
-    /// reading, writing, and of doing nothing. They bound what its handler waits for, too.
-    /// (Others who write have [a deadline](ConnectionHandle::set_write_deadline) besides.)
+    /// [reading](super::Options::read_timeout), [writing](super::Options::write_timeout),
+    /// and of [doing nothing](super::Options::idle_timeout). `None` is for ever.
+    ///
+    /// These are durations, and each of them begins anew with what it bounds: a request that
+    /// begins to come, output that the peer begins not to take, the last thing that happened.
+    /// A handler's waits have no deadline, a moment that bounds everything up to
+    /// it, as `SetDeadline` of Go's sets one. What is nearest to that is the time which is
+    /// left until then, `deadline.saturating_duration_since(Instant::now())`, set when a
+    /// request is begun. A stream that was [detached](Self::detach) has
+    /// [`set_deadline`](crate::net::TcpStream::set_deadline), and who writes by a handle
+    /// [`set_write_deadline`](ConnectionHandle::set_write_deadline).
     #[doc(alias = "SetReadTimeout")]
     #[doc(alias = "SetWriteTimeout")]
     #[doc(alias = "SetIdleTimeout")]
@@ -485,6 +552,20 @@ impl Place {
         }
     }
 
+    fn output_waits_above_mark(&self) -> bool {
+        let mut state = self.home.state.borrow_mut();
+        let Some(options) = state.options(self.key.get()) else {
+            return false;
+        };
+        // The turn of who has parked is over, and the driver may be asleep.
+        let has_parked = self.home.driver() != self.driver;
+        if has_parked || state.put_bytes() > options.high_mark {
+            state.send_all();
+        }
+        let slot = state.slot(self.key.get());
+        slot.is_some_and(|slot| slot.has(flag::OVER))
+    }
+
     /// Waits until enough was sent.
     fn wait_while(&self, waits: impl Fn(&mut Slot) -> bool) -> io::Result<()> {
         while self.with_slot(&waits).unwrap_or(false) {
@@ -492,6 +573,16 @@ impl Place {
             self.wait(Time::NEVER, |extra, waker| extra.writer = Some(waker))?;
         }
         Ok(())
+    }
+}
+
+impl Sink for Place {
+    fn flush(&self, output: &mut LinkBuffer) -> io::Result<()> {
+        self.home.state.borrow_mut().put(self.key.get(), output);
+        if self.output_waits_above_mark() {
+            self.wait_while(|slot| slot.has(flag::OVER))?;
+        }
+        self.check()
     }
 }
 

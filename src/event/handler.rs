@@ -82,6 +82,7 @@ pub trait Handler: Send + Sync + 'static {
     ///
     /// An error closes the connection.
     #[doc(alias = "OnConnect")]
+    #[doc(alias = "OnOpen")]
     #[doc(alias = "WithOnConnect")]
     #[doc(alias = "SetOnConnect")]
     fn connect(&self, connection: &mut Connection, context: &mut Self::Context) -> io::Result<()> {
@@ -99,6 +100,7 @@ pub trait Handler: Send + Sync + 'static {
     ///
     /// An error closes the connection, when what was written has been sent.
     #[doc(alias = "OnRequest")]
+    #[doc(alias = "OnTraffic")]
     #[doc(alias = "SetOnRequest")]
     fn request(&self, connection: &mut Connection, context: &mut Self::Context)
     -> io::Result<Next>;
@@ -110,6 +112,7 @@ pub trait Handler: Send + Sync + 'static {
     /// Called once for each connection that was prepared; no other callback of that
     /// connection runs meanwhile, or afterwards.
     #[doc(alias = "OnDisconnect")]
+    #[doc(alias = "OnClose")]
     #[doc(alias = "WithOnDisconnect")]
     #[doc(alias = "SetOnDisconnect")]
     fn disconnect(&self, connection: &mut Connection, context: Self::Context) {

@@ -103,6 +103,7 @@
 //! | `OnPrepare`, `OnConnect`, `OnRequest`, `OnDisconnect` | [`Handler`]'s methods |
 //! | `AddCloseCallback` | [`Connection::on_close`] |
 //! | `Connection`, by its handler | [`Connection`] |
+//! | `MallocAck` | [`Connection::writer_mut`] |
 //! | `Connection`, by anybody else | [`ConnectionHandle`] |
 //! | `SetOnRequest` | [`EventLoop::adopt`] |
 //! | `Dialer` | [`EventLoop::connect`], [`EventLoop::dial`] |
@@ -112,6 +113,8 @@
 //! | `BufferSize` | no buffer is set aside: [`Options::phase`] |
 //! | `Runner`, `DisableGopool` | handlers run on the worker; those that park keep the stack |
 //! | `LoggerOutput` | nothing is logged: [`Connection::error`] and [`EventLoop::metrics`] tell |
+//!
+//! `docs/handler-mode.md` has more of it, and the same for readers of gnet and of tokio.
 
 // | file | idea |
 // |---|---|

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::{fmt, io};
 
 use super::Addr;
+use crate::sys::socket::Errno;
 
 /// What is inside of the errors of [`Dialer`](super::Dialer) and
 /// [`ListenConfig`](super::ListenConfig): the operation, the network, the addresses, and
@@ -33,7 +34,6 @@ use super::Addr;
 /// assert_eq!(details.destination().unwrap().as_ip().unwrap().port(), 1);
 /// assert!(details.cause().raw_os_error().is_some());
 /// ```
-#[doc(alias = "Temporary")]
 #[derive(Debug)]
 pub struct OpError {
     operation: &'static str,
@@ -110,6 +110,32 @@ impl OpError {
     pub fn is_timeout(&self) -> bool {
         self.cause.kind() == io::ErrorKind::TimedOut
     }
+
+    /// Whether the same may succeed a little later, though nobody changes anything about
+    /// it: a deadline came, something was interrupted or would have had to wait, or there
+    /// was no descriptor left, of the process or of the system.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::net::{Dialer, OpError};
+    ///
+    /// let error = Dialer::new().dial_tcp("127.0.0.1:1").unwrap_err();
+    /// assert!(!OpError::of(&error).unwrap().is_temporary(), "nobody listens there");
+    /// ```
+    #[must_use]
+    #[doc(alias = "Temporary")]
+    pub fn is_temporary(&self) -> bool {
+        let passes = matches!(
+            self.cause.kind(),
+            io::ErrorKind::TimedOut | io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+        );
+        let raw = self.cause.raw_os_error();
+        passes
+            || [Errno::MFILE, Errno::NFILE]
+                .map(|errno| Some(errno.raw_os_error()))
+                .contains(&raw)
+    }
 }
 
 impl fmt::Display for OpError {
@@ -141,5 +167,32 @@ fn plain(cause: &io::Error) -> String {
 impl Error for OpError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.cause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_is_temporary() {
+        let is_temporary = |cause: io::Error| {
+            let error = OpError::wrap("dial", "tcp", None, None, cause);
+            OpError::of(&error).unwrap().is_temporary()
+        };
+        for errno in [
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::AGAIN,
+            Errno::INTR,
+            Errno::TIMEDOUT,
+        ] {
+            assert!(is_temporary(errno.into()), "{errno}");
+        }
+        for errno in [Errno::CONNREFUSED, Errno::ACCESS, Errno::NOENT] {
+            assert!(!is_temporary(errno.into()), "{errno}");
+        }
+        assert!(is_temporary(io::ErrorKind::TimedOut.into()));
+        assert!(!is_temporary(io::ErrorKind::InvalidInput.into()));
     }
 }

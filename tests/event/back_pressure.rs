@@ -83,13 +83,13 @@ struct Frames(Arc<AtomicUsize>);
 impl FrameHandler for Frames {
     type Context = ();
 
-    fn prepare(&self, _: &Connection) -> io::Result<()> {
+    fn prepare(&self, _: &mut Connection) -> io::Result<()> {
         Ok(())
     }
 
-    fn frame(&self, connection: &Connection, frame: &[u8], (): &mut ()) -> io::Result<()> {
+    fn frame(&self, connection: &mut Connection, frame: &[u8], (): &mut ()) -> io::Result<Next> {
         reply_to(frame[0], connection, &self.0);
-        Ok(())
+        Ok(Next::Again)
     }
 }
 

@@ -45,6 +45,18 @@ impl LinkBuffer {
         self.chain.get_mut().give(n, to.chain.get_mut());
     }
 
+    /// Moves the next `n` bytes, of which there must be so many, to another buffer, in which
+    /// nothing is, without copying them. If there is nothing else, the two change places.
+    #[inline]
+    pub(crate) fn part_with(&mut self, n: usize, to: &mut Self) {
+        debug_assert!(to.is_empty() && to.malloc_len() == 0);
+        if n == self.len() {
+            return std::mem::swap(self, to);
+        }
+        let enough = self.chain.get_mut().share(n, to.chain.get_mut());
+        debug_assert!(enough);
+    }
+
     /// Copies the next `n` bytes to the end of another buffer, and takes them.
     pub(crate) fn copy(&mut self, n: usize, to: &mut Self) {
         self.chain.get_mut().copy(n, to.chain.get_mut());

@@ -118,6 +118,7 @@ impl LinkBuffer {
     ///
     /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof): there are fewer.
     #[doc(alias = "Skip")]
+    #[doc(alias = "Discard")]
     pub fn skip(&self, n: usize) -> io::Result<()> {
         self.try_skip(n).ok_or_else(|| self.too_few(n))
     }
@@ -235,16 +236,43 @@ impl LinkBuffer {
     /// ```
     #[doc(alias = "ReadString")]
     pub fn read_string(&self, n: usize) -> io::Result<String> {
-        let string = str::from_utf8(self.peek(n)?)
+        self.try_read_string(n)?.ok_or_else(|| self.too_few(n))
+    }
+
+    /// Takes the next `n` bytes as a string, if there are so many.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](io::ErrorKind::InvalidData): there are, and they are not UTF-8.
+    /// Nothing is taken then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let buffer = netpoll::buf::LinkBuffer::from(b"ok\xff");
+    /// assert_eq!(buffer.try_read_string(4)?, None, "there are three");
+    /// assert!(buffer.try_read_string(3).is_err(), "the last is no letter");
+    /// assert_eq!(buffer.try_read_string(2)?.as_deref(), Some("ok"));
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn try_read_string(&self, n: usize) -> io::Result<Option<String>> {
+        let Some(bytes) = self.try_peek(n) else {
+            return Ok(None);
+        };
+        let string = str::from_utf8(bytes)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?
             .to_owned();
-        self.skip(n)?;
-        Ok(string)
+        self.try_skip(n);
+        Ok(Some(string))
     }
 
     /// Takes the next `n` bytes as a buffer of their own, over the same memory.
     ///
-    /// That keeps the blocks they are in from being used again.
+    /// That keeps the blocks they are in from being used again: the whole of each, however
+    /// little of it this is. What an event loop received lies in blocks of 128 KiB, with the
+    /// input of other connections; for what lives long there is
+    /// [`next_bytes`](Self::next_bytes), which copies what is too little for its block, or
+    /// [`shrink_to_fit`](Self::shrink_to_fit).
     ///
     /// # Errors
     ///

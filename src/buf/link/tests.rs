@@ -691,3 +691,29 @@ fn a_reader_waits_until_there_is_enough_and_no_longer() {
     assert_eq!(reader.len(), 94, "and took nothing");
     assert_eq!(reader.slice(94).unwrap().len(), 94);
 }
+
+/// What a handler of frames reads: where it was received, whatever follows.
+#[test]
+fn parting_with_bytes_copies_none() {
+    for follows in [0, 1, 700] {
+        let mut buffer = LinkBuffer::from(&[1; 600]);
+        buffer.write_binary(&[2; 300][..]);
+        buffer.write_binary(&[3; 700][..follows]);
+        buffer.flush();
+        buffer.skip(580).unwrap();
+        let mut part = LinkBuffer::new();
+        for (len, byte) in [(20, 1), (300, 2)] {
+            let address = buffer.peek(len).unwrap().as_ptr();
+            buffer.part_with(len, &mut part);
+            assert_eq!(part.as_bytes(), vec![byte; len]);
+            assert_eq!(part.as_bytes().as_ptr(), address);
+            // The rest is released and written to, and that one stays.
+            buffer.release();
+            buffer.write_binary(&[4; 5000]);
+            assert_eq!(part.next(len).unwrap(), vec![byte; len]);
+            buffer.malloc_ack(0).unwrap();
+            part.clear();
+        }
+        assert_eq!(buffer.as_bytes(), vec![3; follows]);
+    }
+}

@@ -5,7 +5,7 @@ use std::io;
 use bytes::Bytes;
 
 use super::LinkBuffer;
-use crate::buf::Writer;
+use crate::buf::{Writer, WriterMut};
 
 /// # Writing
 ///
@@ -17,6 +17,12 @@ impl LinkBuffer {
     #[inline]
     pub fn writer(&self) -> Writer<'_> {
         Writer::of_buffer(self)
+    }
+
+    /// What [`WriterMut`] does. Its [`flush`](WriterMut::flush) is that of the buffer.
+    #[inline]
+    pub fn writer_mut(&mut self) -> WriterMut<'_> {
+        WriterMut::of_buffer(self)
     }
 
     /// Hands out the next `n` bytes of the buffer, to be written to until the buffer is

@@ -87,6 +87,7 @@ impl ConnectionHandle {
     /// has ended, or is about to. [`Cancelled`](crate::io::Cancelled) in a task that has to
     /// wait and whose runtime ends. Nothing of what failed is sent. That there is no error
     /// does not mean that the peer gets it.
+    #[doc(alias = "AsyncWrite")]
     #[doc(alias = "Write")]
     pub fn write(&self, bytes: impl Into<Bytes>) -> io::Result<()> {
         self.put(bytes.into(), Time::NEVER)

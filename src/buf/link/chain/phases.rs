@@ -29,14 +29,21 @@ impl Chain {
                 segment.skip(part);
             })
         } else {
-            self.take(n, |segment, part| {
-                to.segments.push_back(segment.split_to(part));
-                to.readable += part;
-                to.flush_at = to.segments.len() - 1;
-            })
+            self.share(n, to)
         };
         debug_assert!(enough);
         to.flush();
+    }
+
+    /// Moves the next `n` bytes behind what is readable in `to`, where nothing may be
+    /// pending, without copying them. Returns whether there were so many.
+    pub(in crate::buf::link) fn share(&mut self, n: usize, to: &mut Self) -> bool {
+        debug_assert_eq!(to.pending, 0);
+        self.take(n, |segment, part| {
+            to.segments.push_back(segment.split_to(part));
+            to.readable += part;
+            to.flush_at = to.segments.len() - 1;
+        })
     }
 
     /// Copies the next `n` bytes, of which there must be so many, behind what is readable

@@ -1,9 +1,13 @@
 //! Who knows CloudWeGo's netpoll finds its names here: each is in `docs/checklist.md`, and
 //! a search in the documentation leads to what does the same.
 
+mod public;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use public::{Files, findable};
 
 /// What it exports; what its `mux` does is listed by the tests of `mux`.
 const NAMES: &str = "
@@ -32,6 +36,12 @@ const NAMES: &str = "
     gopool mcache
 ";
 
+/// Some of gnet's and of tokio's, for who comes from there: see `docs/handler-mode.md`.
+const OTHERS: &str = "
+    OnTraffic OnOpen OnClose AsyncWrite Peek Discard
+    LengthDelimitedCodec Codec Decoder
+";
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -54,18 +64,6 @@ fn text_of(folder: &str) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
-/// What a search in the documentation finds.
-fn findable(source: &str) -> BTreeSet<&str> {
-    let aliases = source.split("doc(alias = \"").skip(1);
-    let mut found: BTreeSet<&str> = aliases.filter_map(|rest| rest.split('"').next()).collect();
-    for kind in ["pub struct ", "pub trait ", "pub enum "] {
-        for rest in source.split(kind).skip(1) {
-            found.extend(rest.split(|c: char| !c.is_alphanumeric()).next());
-        }
-    }
-    found
-}
-
 /// The rows of the part about CloudWeGo: names, and what is said of their tests.
 fn rows(checklist: &str) -> Vec<(&str, &str)> {
     let part = checklist.split("## CloudWeGo's netpoll").nth(1).unwrap();
@@ -79,10 +77,22 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
+/// The source of the crate.
+fn files() -> Files {
+    let mut files = Vec::new();
+    let source = root().join("src");
+    rust_files(&source, &mut files);
+    let text = |file: PathBuf| {
+        let name = file.strip_prefix(&source).unwrap().to_str().unwrap();
+        (name.to_owned(), fs::read_to_string(&file).unwrap())
+    };
+    files.into_iter().map(text).collect()
+}
+
 #[test]
 fn every_name_of_cloudwego_s_is_listed_and_found() {
-    let source = text_of("src");
-    let found = findable(&source);
+    let files = files();
+    let found = findable(&files);
     let checklist = fs::read_to_string(root().join("docs/checklist.md")).unwrap();
     // The first backtick was taken away with the bar.
     let listed: BTreeSet<&str> = rows(&checklist)
@@ -96,6 +106,113 @@ fn every_name_of_cloudwego_s_is_listed_and_found() {
     for name in listed {
         assert!(found.contains(name), "a search for {name} finds nothing");
     }
+}
+
+#[test]
+fn names_of_others_are_found() {
+    let files = files();
+    let found = findable(&files);
+    for name in OTHERS.split_whitespace() {
+        assert!(found.contains(name), "a search for {name} finds nothing");
+    }
+}
+
+/// A crate with things that rustdoc shows, and things that it does not. Each file follows
+/// the line with its name.
+const SMALL: &str = r#"
+== lib.rs
+pub mod open;
+mod shut;
+pub use shut::{Shown, deep::{Deep, Renamed as Other}, moved};
+#[doc(alias = "exported")]
+#[macro_export]
+macro_rules! shown {
+== open/mod.rs
+mod inner;
+pub use inner::Inner;
+#[doc(alias = "type")]
+#[derive(Debug)]
+pub struct Open {
+    #[doc(alias = "private field")]
+    field: u8,
+}
+#[doc(alias = "hidden type")]
+pub(crate) struct Hidden;
+impl Open {
+    #[doc(alias = "method")]
+    #[expect(
+        unused,
+        reason = "none"
+    )]
+    pub fn method(&self) {}
+    #[doc(alias = "private method")]
+    fn private(&self) {}
+}
+impl<T: Into<Vec<u8>>> From<T> for Hidden {
+    #[doc(alias = "method of a hidden type")]
+    pub fn method(&self) {}
+}
+== open/inner.rs
+pub struct Inner;
+pub struct Reachable;
+impl Reachable {
+    #[doc(alias = "method of a type without a public name")]
+    pub fn method(&self) {}
+}
+impl<'a> super::Open {
+    #[doc(alias = "method elsewhere")]
+    pub const fn other(&self) {}
+}
+== shut/mod.rs
+pub(crate) mod deep;
+mod far;
+pub mod moved;
+pub(crate) use far::Shown;
+#[doc(alias = "shut trait")]
+pub trait Shut {
+    #[doc(alias = "method of a shut trait")]
+    fn method(&self);
+}
+== shut/deep.rs
+pub struct Deep;
+pub enum Renamed {
+    #[doc(alias = "variant")]
+    One,
+}
+pub struct Not;
+== shut/far.rs
+pub trait Shown {
+    #[doc(alias = "required")]
+    fn method(&self);
+}
+== shut/moved.rs
+pub fn within() {}
+"#;
+
+/// Nothing is found that rustdoc does not show.
+#[test]
+fn what_is_not_public_is_not_found() {
+    let parts = SMALL.split("\n== ").skip(1);
+    let files = parts.map(|part| part.split_once('\n').unwrap());
+    let files: Files = files
+        .map(|(name, text)| (name.to_owned(), text.to_owned()))
+        .collect();
+    let found: Vec<&str> = findable(&files).into_iter().collect();
+    let shown = [
+        "Deep",
+        "Inner",
+        "Open",
+        "Renamed",
+        "Shown",
+        "exported",
+        "method",
+        "method elsewhere",
+        "required",
+        "type",
+        "variant",
+        "within",
+    ];
+    assert_eq!(found, shown);
 }
 
 /// Tests that the list names are there.
