@@ -52,10 +52,10 @@ fn answer(connection: &mut Connection, frame: &[u8]) -> io::Result<Next> {
         return Ok(Next::Again);
     }
     reply.flush();
-    let handle = connection.handle();
+    let answer = connection.answer_later();
     thread::spawn(move || {
         thread::sleep(Duration::from_millis(2));
-        handle.write(reply.next_bytes(reply.len())?)
+        answer.write(reply.next_bytes(reply.len())?)
     });
     Ok(Next::Again)
 }

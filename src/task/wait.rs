@@ -292,6 +292,11 @@ pub(crate) fn yield_now() {
         Some((local, task)) => {
             check_not_forked();
             check_may_park(task);
+            // Who gives way may do so again and again, until something has happened.
+            // SAFETY: it is the current task.
+            if let Some(about_to_park) = unsafe { task.own() }.about_to_park.take() {
+                about_to_park();
+            }
             give_way(local, task);
         }
         None => std::thread::yield_now(),
@@ -389,7 +394,8 @@ pub(crate) fn name_for_report() -> Option<TaskName> {
     }
 }
 
-/// Has a function called when the calling task is about to park the next time, once.
+/// Has a function called when the calling task is about to park the next time, or to give
+/// way by [`yield_now`], once.
 /// It must not wait itself. What is called belongs to whoever shares the worker with the
 /// task and must know that it is gone for a while.
 pub(crate) fn before_next_park(call: Option<fn()>) {

@@ -342,3 +342,29 @@ fn a_frame_above_the_limit_ends_the_connection_and_one_above_the_mark_does_not()
         assert_eq!(*why.lock().unwrap(), Some(io::ErrorKind::InvalidData));
     });
 }
+
+/// A handler that waits by giving way again and again does not keep its worker's loop from
+/// what it waits for.
+#[test]
+fn a_handler_that_gives_way_lets_the_loop_go_on() {
+    on_workers(|| {
+        let server = Server::new(|connection: &mut Connection| {
+            if connection.reader().read_byte()? == b'.' {
+                connection.writer().write_byte(b'.');
+                return Ok(Next::Again);
+            }
+            let handle = connection.handle();
+            handle.close();
+            while connection.is_active() {
+                thread::yield_now();
+            }
+            Ok(Next::Again)
+        });
+        let mut client = server.connect();
+        client.write_all(b"!").unwrap();
+        assert_eq!(rest(&client), b"");
+        drop(client);
+        assert_eq!(round_trip(server.connect(), b"."), b".");
+        server.end();
+    });
+}
