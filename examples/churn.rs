@@ -52,7 +52,12 @@ fn main() -> io::Result<()> {
     for client in clients {
         client.join().expect("no client panics")?;
     }
-    let after = settled_descriptors();
+    // The servers' ends may be closed a moment later.
+    let start = Instant::now();
+    while descriptors() != before && start.elapsed() < Duration::from_secs(10) {
+        thread::sleep(Duration::from_millis(50));
+    }
+    let after = descriptors();
     println!("{times} connections; {before} descriptors open before, {after} after");
     listener.close();
     accepting.join().expect("the acceptor does not panic");
@@ -79,14 +84,18 @@ fn connect_echo_close(address: std::net::SocketAddr, round: usize) -> io::Result
     Ok(())
 }
 
-/// How many descriptors are open, when that has stopped changing.
+/// How many descriptors are open.
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}
+
+/// How many are, when that has stopped changing.
 fn settled_descriptors() -> usize {
-    let count = || std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
     let start = Instant::now();
-    let mut last = count();
+    let mut last = descriptors();
     loop {
         thread::sleep(Duration::from_millis(50));
-        let now = count();
+        let now = descriptors();
         if now == last || start.elapsed() > Duration::from_secs(10) {
             return now;
         }

@@ -145,12 +145,12 @@ fn exchange(address: SocketAddr) -> io::Result<TcpStream> {
 
 /// The resident memory of this process, in bytes.
 fn resident() -> io::Result<usize> {
-    let text = std::fs::read_to_string("/proc/self/statm")?;
-    let pages = text
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse::<usize>().ok());
-    Ok(pages.unwrap_or_default() * 4096)
+    let text = std::fs::read_to_string("/proc/self/status")?;
+    let kibibytes = text
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"))
+        .and_then(|kibibytes| kibibytes.trim().parse::<usize>().ok());
+    Ok(kibibytes.unwrap_or_default() * 1024)
 }
 
 /// How many descriptors this process may have; as many as the system allows.

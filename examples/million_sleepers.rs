@@ -59,11 +59,11 @@ fn main() {
 
 /// The resident memory of this process, in bytes.
 fn resident() -> usize {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: usize = text
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse().ok())
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kibibytes: usize = text
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"))
+        .and_then(|kibibytes| kibibytes.trim().parse().ok())
         .unwrap_or(0);
-    pages * 4096
+    kibibytes * 1024
 }

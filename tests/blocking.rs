@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{LONG, child, everywhere, in_child, is_child, on, on_workers, until};
+use common::{LONG, bytes_of, child, everywhere, in_child, is_child, on, on_workers, until};
 use netpoll::{blocking, thread};
 
 /// How many threads the pool has, by their name.
@@ -367,9 +367,7 @@ fn a_number_of_threads_that_makes_no_sense_is_said_clearly() {
 
 /// Makes every thread that asks for a large stack fail to start.
 fn forbid_large_stacks() {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: u64 = text.split(' ').next().unwrap().parse().unwrap();
-    let most = pages * 4096 + (256 << 20);
+    let most = bytes_of("VmSize") as u64 + (256 << 20);
     let limit = libc::rlimit {
         rlim_cur: most,
         rlim_max: libc::RLIM_INFINITY,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{child, in_child, is_child, on, until};
+use common::{bytes_of, child, in_child, is_child, on, until};
 use netpoll::net::{TcpListener, TcpStream};
 use netpoll::thread;
 
@@ -309,8 +309,7 @@ fn too_many_tasks_for_the_mappings_is_an_error() {
 
 /// Resident memory of this process, in bytes.
 fn resident() -> usize {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
-    text.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+    bytes_of("VmRSS")
 }
 
 /// Touches so much of the stack.

@@ -139,7 +139,7 @@ mod tests {
         if is_child() {
             let stack = on_a_foreign_thread(ensure_twice);
             assert_ne!(stack, 0, "what the thread checked, which must not panic");
-            let mut pages = vec![0_u8; ROOM / memory::page_size()];
+            let mut pages = vec![0_u8; ROOM.div_ceil(memory::page_size())];
             let start = ptr::with_exposed_provenance_mut(stack);
             // SAFETY: `pages` has a byte for each page asked about.
             let result = unsafe { libc::mincore(start, ROOM, pages.as_mut_ptr()) };

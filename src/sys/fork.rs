@@ -4,6 +4,9 @@
 //! epoll, or an eventfd, happens to the parent. A page that the kernel empties in a
 //! child (`MADV_WIPEONFORK`, Linux 4.14) tells, however the child was forked, at the
 //! price of a load.
+//!
+//! Emulators take advice for a hint that they may ignore, and say yes. So the C library
+//! is asked as well to clear the flag in a child; it knows of those that it forks itself.
 
 use std::io;
 use std::sync::OnceLock;
@@ -21,14 +24,21 @@ impl Mark {
 
     fn set(&self) {
         self.0.get_or_init(|| {
-            let flag = memory::wiped_on_fork().unwrap_or_else(|| {
-                // Without the advice a child is not told from its parent.
-                static NEVER: AtomicBool = AtomicBool::new(true);
-                &NEVER
-            });
+            let flag = memory::wiped_on_fork()
+                .unwrap_or_else(|| Box::leak(Box::new(AtomicBool::new(false))));
             flag.store(true, Ordering::Relaxed);
+            // SAFETY: the handler is async-signal-safe, and does no harm twice; the C
+            // library forgets it where it unloads the library that it is in.
+            let _without_memory = unsafe { libc::pthread_atfork(None, None, Some(lose_all)) };
             flag
         });
+    }
+
+    /// In a child that has just been forked. Async-signal-safe.
+    fn lose(&self) {
+        if let Some(flag) = self.0.get() {
+            flag.store(false, Ordering::Relaxed);
+        }
     }
 
     #[inline]
@@ -49,6 +59,11 @@ impl Mark {
 static RUNTIME: Mark = Mark::new();
 static THREADS: Mark = Mark::new();
 static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+extern "C" fn lose_all() {
+    RUNTIME.lose();
+    THREADS.lose();
+}
 
 /// What a child is told that would need the threads it does not have.
 pub(crate) const REFUSAL: &str =

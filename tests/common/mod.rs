@@ -69,6 +69,15 @@ pub fn kind<T>(result: io::Result<T>) -> io::ErrorKind {
     }
 }
 
+/// What the system says of this process in a line of `status`, in bytes. (`statm` says it
+/// in pages, whatever they are.)
+pub fn bytes_of(line: &str) -> usize {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap();
+    let found = text.lines().find_map(|one| one.strip_prefix(line));
+    let kibibytes = found.unwrap().trim_matches([':', ' ', '\t', 'k', 'B']);
+    kibibytes.parse::<usize>().unwrap() * 1024
+}
+
 /// Lets time pass until something is so; fails if it never is.
 pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = std::time::Instant::now();

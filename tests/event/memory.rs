@@ -6,14 +6,13 @@ use std::net::{TcpListener, TcpStream};
 use netpoll::buf::LinkBuffer;
 use netpoll::event::{Connection, Handler, Next};
 
-use crate::common::{in_child, until};
+use crate::common::{bytes_of, in_child, until};
 use crate::support::{Server, echo};
 
 const CONNECTIONS: usize = 400;
 
 fn resident() -> usize {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
-    text.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+    bytes_of("VmRSS")
 }
 
 /// What each of many connections costs that have sent something and do nothing.

@@ -148,7 +148,7 @@ fn pain_23_urgent_data_in_the_middle_is_not_the_end() {
                 // Once: of several, all but the last become data like any other.
                 // SAFETY: plain C, on memory that outlives the call.
                 let sent = unsafe {
-                    libc::send(input.as_raw_fd(), [b'!'].as_ptr().cast(), 1, libc::MSG_OOB)
+                    libc::send(input.as_raw_fd(), b"!".as_ptr().cast(), 1, libc::MSG_OOB)
                 };
                 assert_eq!(sent, 1);
                 (&input).write_all(after).unwrap();

@@ -8,7 +8,8 @@ use super::super::slab::usable_start;
 use super::*;
 use crate::sys::memory;
 
-const SIZE: usize = 64 << 10;
+/// Of another class than the smallest, also where pages are 64 KiB.
+const SIZE: usize = 128 << 10;
 
 fn reserve(stacks: usize) -> &'static Reserve {
     Box::leak(Box::new(Reserve::new(Budget::of(stacks))))

@@ -76,9 +76,17 @@ fn unwind_registers(registers: &Registers) -> UnwindRegsNative {
     UnwindRegsNative::new(registers.instruction, registers.stack, registers.frame)
 }
 
+/// Libraries may sign the addresses that their functions return to, in the bits that an
+/// address of a process does not use: those from 48 up, unless it asks for more memory
+/// than code ever lies in.
 #[cfg(target_arch = "aarch64")]
 fn unwind_registers(registers: &Registers) -> UnwindRegsNative {
-    UnwindRegsNative::new(registers.link, registers.stack, registers.frame)
+    UnwindRegsNative::new_with_ptr_auth_mask(
+        framehop::aarch64::PtrAuthMask(u64::MAX >> 16),
+        registers.link,
+        registers.stack,
+        registers.frame,
+    )
 }
 
 /// The functions at an address: there are several where some were inlined.

@@ -9,6 +9,8 @@ use rustix::fs::OFlags;
 use rustix::net::sockopt;
 pub(crate) use sockopt::Timeout;
 
+use super::raw_options;
+
 /// Pairs of a setter and a getter whose value is passed on as it is.
 macro_rules! options {
     ($($(#[$doc:meta])* $set:ident, $get:ident: $type:ty = $sockopt_set:ident, $sockopt_get:ident;)*) => {$(
@@ -67,7 +69,7 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
 
 /// For how long the kernel itself waits in a call that may wait.
 pub(crate) fn timeout(fd: BorrowedFd<'_>, which: Timeout) -> io::Result<Option<Duration>> {
-    Ok(sockopt::socket_timeout(fd, which)?)
+    raw_options::timeout(fd, which)
 }
 
 /// Sets what [`timeout`] tells.

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
 
 use libc::{c_int, socklen_t};
+use rustix::net::sockopt::Timeout;
 
 /// An option's level, and its name.
 pub(crate) type Name = (c_int, c_int);
@@ -35,29 +37,53 @@ pub(crate) fn set(fd: BorrowedFd<'_>, (level, name): Name, value: c_int) -> io::
 }
 
 pub(crate) fn get(fd: BorrowedFd<'_>, name: Name) -> io::Result<c_int> {
-    let [value] = read(fd, name)?;
-    Ok(value)
+    // SAFETY: any bytes are a number.
+    unsafe { read(fd, name, 0) }
 }
 
 /// Who the peer of a Unix socket was when it connected: its process, user and group. Not
 /// by `rustix`, for which a process has a number that is not zero: one outside of our
 /// namespace has none, nor has a socket without a peer.
 pub(crate) fn peer(fd: BorrowedFd<'_>) -> io::Result<(i32, u32, u32)> {
-    let [process, user, group] = read(fd, (libc::SOL_SOCKET, libc::SO_PEERCRED))?;
+    let name = (libc::SOL_SOCKET, libc::SO_PEERCRED);
+    // SAFETY: any bytes are numbers.
+    let [process, user, group] = unsafe { read(fd, name, [0_i32; 3])? };
     Ok((process, user.cast_unsigned(), group.cast_unsigned()))
 }
 
-fn read<const N: usize>(fd: BorrowedFd<'_>, (level, name): Name) -> io::Result<[c_int; N]> {
-    let mut value = [0; N];
+/// For how long the kernel itself waits in a call that may wait. Not by `rustix`, which
+/// asks for the option by the number that it has since Linux 5.1, and panics under an
+/// emulator that takes an unknown option for an `int`.
+pub(crate) fn timeout(fd: BorrowedFd<'_>, which: Timeout) -> io::Result<Option<Duration>> {
+    let name = match which {
+        Timeout::Recv => libc::SO_RCVTIMEO,
+        Timeout::Send => libc::SO_SNDTIMEO,
+    };
+    let none = libc::timeval {
+        tv_sec: 0,
+        tv_usec: 0,
+    };
+    // SAFETY: any bytes are a `timeval`, which has no padding where `long` is 64 bits.
+    let time = unsafe { read(fd, (libc::SOL_SOCKET, name), none)? };
+    let time = Duration::from_secs(time.tv_sec.cast_unsigned())
+        + Duration::from_micros(time.tv_usec.cast_unsigned());
+    Ok((!time.is_zero()).then_some(time))
+}
+
+/// # Safety
+///
+/// Any bytes are a `T`.
+unsafe fn read<T>(fd: BorrowedFd<'_>, (level, name): Name, mut value: T) -> io::Result<T> {
     let mut length = size_of_val(&value) as socklen_t;
     // SAFETY: `value` is valid for writes of `length` bytes, and both are borrowed
-    // exclusively during the call. Any bytes are numbers.
+    // exclusively during the call. What the kernel writes there is a `T`, as the caller
+    // promises.
     let result = unsafe {
         libc::getsockopt(
             fd.as_raw_fd(),
             level,
             name,
-            value.as_mut_ptr().cast(),
+            (&raw mut value).cast(),
             &raw mut length,
         )
     };
