@@ -24,7 +24,8 @@ fn filling_goes_on_where_the_last_block_has_room() {
 fn slices_stay_while_more_comes() {
     let buffer = LinkBuffer::new();
     let mut slices = Vec::new();
-    for i in 0..2000_u32 {
+    // More than a block of them.
+    for i in 0..1100_u32 {
         buffer.read_from(&mut &i.to_be_bytes()[..], 4).unwrap();
         slices.push(buffer.next(4).unwrap());
     }

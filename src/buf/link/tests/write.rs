@@ -17,8 +17,8 @@ fn an_acknowledgement_keeps_the_first_bytes_and_no_others() {
         buffer.write_binary(b"behind");
         buffer.flush();
         let mut expected = b"before".to_vec();
-        expected.extend([1; 100]);
-        expected.extend([2; 5000]);
+        expected.extend_from_slice(&[1; 100]);
+        expected.extend_from_slice(&[2; 5000]);
         expected.extend(b"foreign");
         expected.truncate(6 + keep);
         expected.extend(b"behind");
