@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 
-use support::{Server, bytes, eventually, frame, round_trip, with_modes};
+use support::{Server, bytes, comes, eventually, frame, round_trip, with_modes};
 
 /// Runs a test with a server of each kind.
 fn with_servers(body: impl Fn(&mut Server) + Sync) {
@@ -48,10 +48,8 @@ fn frames_of_every_size_come_back() {
             let much = much.clone();
             move || writer.write_all(&much).unwrap()
         });
-        let mut came = vec![0; much.len()];
-        stream.read_exact(&mut came).unwrap();
+        comes(&mut stream, &much);
         writing.join().unwrap();
-        assert!(came == much, "other bytes came back");
     });
 }
 
@@ -87,9 +85,7 @@ fn frames_may_come_byte_by_byte() {
             stream.write_all(&[*byte]).unwrap();
             thread::yield_now();
         }
-        let mut came = vec![0; sent.len()];
-        stream.read_exact(&mut came).unwrap();
-        assert_eq!(came, sent);
+        comes(&mut stream, &sent);
     });
 }
 
@@ -135,10 +131,7 @@ fn a_frame_that_is_too_long_ends_its_connection_and_is_complained_about() {
         for header in [too_long, *b"GET ", [0xff; 4]] {
             for before in [&[][..], &frame(b"one")] {
                 let mut stream = server.connect();
-                stream.write_all(before).unwrap();
-                let mut came = vec![0; before.len()];
-                stream.read_exact(&mut came).unwrap();
-                assert_eq!(came, before);
+                round_trip(&mut stream, before);
                 stream.write_all(&header).unwrap();
                 assert_eq!(stream.read(&mut [0; 10]).unwrap(), 0, "{header:?}");
             }
@@ -161,8 +154,7 @@ fn a_length_that_comes_in_two_parts_is_complained_about_too() {
         let mut stream = server.connect();
         // When the first is answered, the beginning of the second was received with it.
         stream.write_all(&[&one[..], &[0xff; 2]].concat()).unwrap();
-        let mut came = vec![0; one.len()];
-        stream.read_exact(&mut came).unwrap();
+        comes(&mut stream, &one);
         stream.write_all(&[0xff; 2]).unwrap();
         assert_eq!(stream.read(&mut [0; 10]).unwrap(), 0);
         server.complains("reading a frame failed: its length is said to be 4294967295");
@@ -177,9 +169,7 @@ fn what_is_in_front_of_a_frame_that_is_too_long_is_answered() {
         stream
             .write_all(&[&before, &[0xff; 4][..]].concat())
             .unwrap();
-        let mut came = vec![0; before.len()];
-        stream.read_exact(&mut came).unwrap();
-        assert_eq!(came, before);
+        comes(&mut stream, &before);
     });
 }
 
@@ -229,10 +219,7 @@ fn many_connections_at_once_get_their_frames_back() {
                 stream.write_all(&frame(&bytes(seed, length))).unwrap();
             }
             for (seed, stream) in streams.iter_mut().enumerate() {
-                let sent = frame(&bytes(seed, length));
-                let mut came = vec![0; sent.len()];
-                stream.read_exact(&mut came).unwrap();
-                assert!(came == sent, "connection {seed}, {length} bytes");
+                comes(stream, &frame(&bytes(seed, length)));
             }
         }
     });

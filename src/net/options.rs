@@ -8,7 +8,9 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::network::Network;
 use super::{Addr, KeepAlive, Resolver, SystemResolver};
+use crate::os::unix::net::SocketAddr as UnixAddr;
 use crate::sys::socket::{options, setup};
 
 /// A user's hand on a socket: the network, the address, the descriptor.
@@ -74,8 +76,19 @@ impl Options {
         self.set_any(fd)
     }
 
+    /// For a new socket of Unix, which the user sees then.
+    pub(super) fn set_unix(
+        &self,
+        fd: BorrowedFd<'_>,
+        network: Network,
+        address: &UnixAddr,
+    ) -> io::Result<()> {
+        self.set_any(fd)?;
+        self.control(network.name(), &Addr::from(address.clone()), fd)
+    }
+
     /// For a new socket of any kind.
-    pub(super) fn set_any(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+    fn set_any(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
         if let Some(bytes) = self.recv_buffer_size {
             options::set_recv_buffer_size(fd, bytes)?;
         }

@@ -138,3 +138,21 @@ pub(super) fn literal(host: &str, port: u16) -> io::Result<Option<SocketAddr>> {
     };
     Ok(Some(SocketAddrV6::new(ip, port, 0, scope).into()))
 }
+
+/// What a function makes of the first address that it can make something of; else the
+/// first address, and what it failed with. There has to be one.
+pub(super) fn first_of<A: Copy, T>(
+    addresses: impl IntoIterator<Item = A>,
+    mut make: impl FnMut(A) -> io::Result<T>,
+) -> Result<T, (A, io::Error)> {
+    let mut failure = None;
+    for address in addresses {
+        match make(address) {
+            Ok(made) => return Ok(made),
+            Err(cause) => {
+                failure.get_or_insert((address, cause));
+            }
+        }
+    }
+    Err(failure.expect("there is an address at least"))
+}

@@ -305,15 +305,15 @@ same! {
         seen.result(fs::File::open("/dev/zero").unwrap().read(&mut zeros));
         seen.add(zeros);
         seen.result(fs::File::open("/dev/null").unwrap().read(&mut zeros));
-        let mut shared = fs::File::create_new(
-            std::path::Path::new("/dev/shm").join(dir.file_name().unwrap()),
-        )
-        .unwrap();
+        // Not the name of the directory itself, which may lie there too.
+        let name = dir.file_name().unwrap().to_str().unwrap();
+        let path = format!("/dev/shm/{name}-in-memory");
+        let mut shared = fs::File::create_new(&path).unwrap();
         shared.write_all(b"in memory").unwrap();
         shared.rewind().unwrap();
         seen.result(shared.read(&mut zeros));
         seen.result(shared.read(&mut zeros));
         seen.add(zeros);
-        fs::remove_file(std::path::Path::new("/dev/shm").join(dir.file_name().unwrap())).unwrap();
+        fs::remove_file(&path).unwrap();
     }
 }

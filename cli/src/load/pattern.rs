@@ -243,14 +243,17 @@ mod tests {
         }
     }
 
+    /// What is found wrong with bytes that should be those of a pattern from 100 on.
+    fn damage(pattern: Pattern, bytes: &[u8]) -> Damage {
+        let place = pattern.mismatch(100, bytes).expect("it is wrong");
+        Damage::of(pattern, 10, 100 + place as u64, &bytes[place..])
+    }
+
     #[test]
     fn damage_is_told_apart() {
         for framed in FRAMINGS {
             let pattern = Pattern::of(2, framed);
-            let damage = |bytes: &[u8]| {
-                let place = pattern.mismatch(100, bytes).expect("it is wrong");
-                Damage::of(pattern, 10, 100 + place as u64, &bytes[place..])
-            };
+            let damage = |bytes: &[u8]| damage(pattern, bytes);
             // Enough for a conclusion behind the damage, also with short messages.
             let right = bytes(pattern, 100, 104);
 
@@ -274,10 +277,7 @@ mod tests {
     fn bytes_that_are_missing_or_come_again_are_counted() {
         for framed in [None, Some(61), Some(1000)] {
             let pattern = Pattern::of(2, framed);
-            let damage = |bytes: &[u8]| {
-                let place = pattern.mismatch(100, bytes).expect("it is wrong");
-                Damage::of(pattern, 10, 100 + place as u64, &bytes[place..])
-            };
+            let damage = |bytes: &[u8]| damage(pattern, bytes);
             let right = bytes(pattern, 100, 64);
 
             let mut lost = right.clone();

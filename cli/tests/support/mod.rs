@@ -357,9 +357,15 @@ pub fn frame(message: &[u8]) -> Vec<u8> {
 #[track_caller]
 pub fn round_trip(stream: &mut TcpStream, sent: &[u8]) {
     stream.write_all(sent).unwrap();
-    let mut came = vec![0; sent.len()];
+    comes(stream, sent);
+}
+
+/// Reads as many bytes as these, and checks that it is these that come.
+#[track_caller]
+pub fn comes(stream: &mut TcpStream, expected: &[u8]) {
+    let mut came = vec![0; expected.len()];
     stream.read_exact(&mut came).unwrap();
-    assert!(came == sent, "other bytes came back");
+    assert!(came == expected, "other bytes came");
 }
 
 /// Sends until everything between here and there is full, and returns how much it

@@ -22,6 +22,7 @@
 //! moved, or the socket was closed.
 
 mod ancillary;
+mod connect;
 mod convert;
 mod credentials;
 mod datagram;
@@ -34,6 +35,7 @@ mod unlink;
 pub use std::os::unix::net::SocketAddr;
 
 pub use ancillary::UnixMessage;
+pub(crate) use connect::connect;
 pub use credentials::UCred;
 pub use datagram::UnixDatagram;
 pub use listener::{Incoming, UnixListener};

@@ -1,16 +1,15 @@
 //! `UnixSeqpacket`.
 
 use std::net::Shutdown;
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 use std::{fmt, io};
 
 use super::ancillary::ancillary_methods;
+use super::connect::connect;
 use super::{SocketAddr, debug};
 use crate::fd::{Socket, socket_methods, transfer_methods};
-use crate::poll::Timeout;
-use crate::sys::socket::{self, options, unix};
+use crate::sys::socket::{self, unix};
 
 /// A connection between two ends on this machine that keeps messages apart
 /// (`SOCK_SEQPACKET`): each packet is received as a whole, in order, and none is lost. It
@@ -101,21 +100,7 @@ impl UnixSeqpacket {
 
     fn connect_within(address: &SocketAddr, timeout: Option<Duration>) -> io::Result<Self> {
         let socket = Socket::new(unix::seqpacket()?);
-        Self::connect_socket(socket, address, timeout)
-    }
-
-    /// Connects a new socket, which is in non-blocking mode; `WouldBlock` after the timeout.
-    pub(crate) fn connect_socket(
-        socket: Socket,
-        address: &SocketAddr,
-        timeout: Option<Duration>,
-    ) -> io::Result<Self> {
-        socket.try_patiently(Timeout::new(timeout), || {
-            unix::connect(socket.as_fd(), address)
-        })?;
-        // Only connecting needs non-blocking mode; see `sys::socket`.
-        options::set_nonblocking(socket.as_fd(), false)?;
-        Ok(Self { socket })
+        connect(socket, address, timeout).map(Self::from_socket)
     }
 
     /// Two ends that are connected to each other. Does not wait.

@@ -1,16 +1,15 @@
 //! `UnixStream`.
 
 use std::net::Shutdown;
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 use std::{fmt, io};
 
 use super::ancillary::ancillary_methods;
+use super::connect::connect;
 use super::{SocketAddr, debug};
 use crate::fd::{Sealed, Socket, halves, socket_methods, stream_io, transfer_methods};
-use crate::poll::Timeout;
-use crate::sys::socket::{self, options, unix};
+use crate::sys::socket::{self, unix};
 
 /// A connection between two ends on this machine, in the shape of
 /// [`std::os::unix::net::UnixStream`].
@@ -124,21 +123,7 @@ impl UnixStream {
 
     fn connect_within(address: &SocketAddr, timeout: Option<Duration>) -> io::Result<Self> {
         let socket = Socket::new(unix::stream()?);
-        Self::connect_socket(socket, address, timeout)
-    }
-
-    /// Connects a new socket, which is in non-blocking mode; `WouldBlock` after the timeout.
-    pub(crate) fn connect_socket(
-        socket: Socket,
-        address: &SocketAddr,
-        timeout: Option<Duration>,
-    ) -> io::Result<Self> {
-        socket.try_patiently(Timeout::new(timeout), || {
-            unix::connect(socket.as_fd(), address)
-        })?;
-        // Streams are in blocking mode; see `sys::socket`.
-        options::set_nonblocking(socket.as_fd(), false)?;
-        Ok(Self::from_socket(socket))
+        connect(socket, address, timeout).map(Self::from_socket)
     }
 
     /// Two streams that are connected to each other. Does not wait.

@@ -1,21 +1,22 @@
 //! `ListenConfig`: listeners, and sockets for datagrams, with what sets them.
 
+mod sockets;
+
 use std::fmt;
 use std::io;
-use std::net::{Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
-use super::network::{Family, Network};
+use super::network::Network;
 use super::options::{Options, option_methods};
-use super::target::{self, Empty, Target};
+use super::target::Target;
 use super::{Addr, Listener, OpError, PacketConn, TcpListener, ToSocketAddrs, UdpSocket};
 use crate::fd::Socket;
 use crate::os::unix::net::{
     SocketAddr as UnixAddr, UnixDatagram, UnixListener, UnixSeqpacketListener,
 };
 use crate::sched::Workers;
-use crate::sys::socket::{options as socket_options, setup, unix};
+use crate::sys::socket::unix;
 
 /// How to listen: in the shape, and with the defaults, of Go's `ListenConfig`, and with what
 /// Go leaves to its control hook.
@@ -337,7 +338,9 @@ impl ListenConfig {
     #[doc(alias = "ListenUnixgram")]
     pub fn listen_unixgram(&self, address: &UnixAddr) -> io::Result<UnixDatagram> {
         let bind = || {
-            let fd = self.unix_socket(Network::Unixgram, address, unix::datagram()?)?;
+            let fd = unix::datagram()?;
+            self.options
+                .set_unix(fd.as_fd(), Network::Unixgram, address)?;
             unix::bind(fd.as_fd(), address)?;
             Ok(UnixDatagram::from_socket(Socket::new(fd)))
         };
@@ -401,141 +404,6 @@ impl ListenConfig {
                 self.listen_unixgram(&unix_addr(Network::Unixgram, address)?)?,
             )),
             other => Err(unsuitable(other, "it has no datagrams")),
-        }
-    }
-
-    fn tcp(&self, network: Network, target: io::Result<Target>) -> io::Result<TcpListener> {
-        let listen = |address: &SocketAddr, only_v6| {
-            let fd = setup::stream(address, self.options.multipath)?;
-            setup::set_reuse_address(fd.as_fd(), self.reuse_address)?;
-            self.options.set_tcp(fd.as_fd(), address)?;
-            if let Some(at_most) = self.defer_accept {
-                let seconds = at_most
-                    .as_secs()
-                    .saturating_add(u64::from(at_most.subsec_nanos() > 0));
-                setup::set_defer_accept(fd.as_fd(), u32::try_from(seconds).unwrap_or(u32::MAX))?;
-            }
-            if let Some(pending) = self.fast_open {
-                setup::set_fast_open(fd.as_fd(), pending)?;
-            }
-            self.bind(network, address, only_v6, &fd)?;
-            setup::listen(fd.as_fd(), self.backlog)?;
-            Ok(fd)
-        };
-        let fd = self.first(network, target, listen)?;
-        Ok(TcpListener::from_socket(Socket::new_listener(fd)))
-    }
-
-    fn udp(&self, network: Network, target: io::Result<Target>) -> io::Result<UdpSocket> {
-        let bind = |address: &SocketAddr, only_v6| {
-            let fd = setup::datagram(address)?;
-            self.options.set_udp(fd.as_fd(), address)?;
-            self.bind(network, address, only_v6, &fd)?;
-            Ok(fd)
-        };
-        let fd = self.first(network, target, bind)?;
-        Ok(UdpSocket::from_socket(Socket::new(fd)))
-    }
-
-    /// Sets what sockets of IP have in common, shows a new one to the user, and binds it.
-    fn bind(
-        &self,
-        network: Network,
-        address: &SocketAddr,
-        only_v6: bool,
-        fd: &OwnedFd,
-    ) -> io::Result<()> {
-        let fd = fd.as_fd();
-        if address.is_ipv6() {
-            socket_options::set_only_v6(fd, only_v6)?;
-        }
-        if self.reuse_port {
-            setup::set_reuse_port(fd, true)?;
-        }
-        if let Some(processor) = self.incoming_cpu {
-            setup::set_incoming_cpu(fd, processor)?;
-        }
-        let name = network.name_for(address);
-        self.options.control(name, &Addr::Ip(*address), fd)?;
-        setup::bind(fd, address)
-    }
-
-    fn unix_listener<T>(
-        &self,
-        network: Network,
-        address: &UnixAddr,
-        socket: fn() -> io::Result<OwnedFd>,
-        made: impl FnOnce(Socket) -> io::Result<T>,
-    ) -> io::Result<T> {
-        let listen = || {
-            let fd = self.unix_socket(network, address, socket()?)?;
-            setup::listen_unix(fd.as_fd(), address, self.backlog)?;
-            made(Socket::new_listener(fd))
-        };
-        listen().map_err(|cause| failed(network, Some(address.clone().into()), cause))
-    }
-
-    fn unix_socket(
-        &self,
-        network: Network,
-        address: &UnixAddr,
-        fd: OwnedFd,
-    ) -> io::Result<OwnedFd> {
-        self.options.set_any(fd.as_fd())?;
-        let shown = Addr::from(address.clone());
-        self.options.control(network.name(), &shown, fd.as_fd())?;
-        Ok(fd)
-    }
-
-    /// What a function makes of the first address that it can make something of; it is told
-    /// whether a socket of IPv6 leaves IPv4 alone.
-    fn first<T>(
-        &self,
-        network: Network,
-        target: io::Result<Target>,
-        mut make: impl FnMut(&SocketAddr, bool) -> io::Result<T>,
-    ) -> io::Result<T> {
-        let family = network.family().unwrap_or(Family::Either);
-        let is_name = matches!(&target, Ok(Target::Name { .. }));
-        let is_anything = matches!(&target, Ok(Target::Name { host, .. }) if host.is_empty());
-        let mut addresses = target
-            .and_then(|target| {
-                let resolver = &*self.options.resolver;
-                target::resolve(target, network, Empty::Anything, resolver, None)
-            })
-            .map_err(|cause| failed(network, None, cause))?;
-        if is_anything && family == Family::Either && self.only_v6.is_some() {
-            for address in &mut addresses {
-                address.set_ip(Ipv6Addr::UNSPECIFIED.into());
-            }
-        }
-        if is_name {
-            addresses.sort_by_key(SocketAddr::is_ipv6);
-        }
-        let mut failure = None;
-        for address in addresses {
-            let (address, only_v6) = self.stacks(family, address);
-            match make(&address, only_v6) {
-                Ok(made) => return Ok(made),
-                Err(cause) => {
-                    failure.get_or_insert((address, cause));
-                }
-            }
-        }
-        let (address, cause) = failure.expect("there is an address at least");
-        Err(failed(network, Some(Addr::Ip(address)), cause))
-    }
-
-    /// Where to bind, and whether to leave IPv4 alone; see
-    /// [`ListenConfig`](Self#ipv4-and-ipv6).
-    fn stacks(&self, family: Family, address: SocketAddr) -> (SocketAddr, bool) {
-        match (family, self.only_v6) {
-            (Family::Either, None) if address.ip().is_unspecified() && setup::is_dual_stack() => {
-                let anything = SocketAddr::from((Ipv6Addr::UNSPECIFIED, address.port()));
-                (anything, false)
-            }
-            (Family::V6, only_v6) => (address, only_v6.unwrap_or(true)),
-            (_, only_v6) => (address, only_v6.unwrap_or(false)),
         }
     }
 }
