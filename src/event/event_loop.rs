@@ -212,6 +212,7 @@ impl<H: Handler> EventLoop<H> {
             session: Served::boxed(&inner.handler),
             extra: extra(remote),
             started: false,
+            active_at: None,
             sticky: stream.sticky,
             counted,
         }));

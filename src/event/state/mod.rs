@@ -140,3 +140,36 @@ impl State {
         Some(Arc::clone(&counted.remote().options))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::remote::Adoption;
+    use crate::event::session::Served;
+    use crate::event::tally::Counted;
+    use crate::event::{Connection, Next};
+    use std::os::unix::net::UnixStream;
+
+    /// Runs a test as a task, because a state watches what it adopts.
+    pub(super) fn on_a_worker(test: impl FnOnce() + Send + 'static) {
+        let runtime = crate::Builder::new().workers(1).build().unwrap();
+        if let Err(panic) = runtime.spawn(test).join() {
+            std::panic::resume_unwind(panic);
+        }
+    }
+
+    /// A new connection.
+    pub(super) fn adoption(options: &Options) -> Adoption {
+        let handler = Arc::new(|_: &mut Connection| Ok(Next::Again));
+        let remote = Remote::new(&Arc::new(options.clone()), &Arc::default());
+        Adoption {
+            fd: UnixStream::pair().unwrap().0.into(),
+            session: Served::boxed(&handler),
+            extra: None,
+            started: false,
+            active_at: None,
+            sticky: true,
+            counted: Counted::new(&remote),
+        }
+    }
+}
