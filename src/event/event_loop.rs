@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
@@ -145,13 +146,17 @@ impl<H: Handler> EventLoop<H> {
     ///
     /// Why the workers could not be made to serve; what accepting fails with, except for
     /// connections that fail on their way and want of resources; `NotConnected`, with
-    /// [`Closed`], after a shutdown.
+    /// [`Closed`], after a shutdown; an error with [`Cancelled`] if the runtime ends, or
+    /// has ended, that was the first to serve: an event loop belongs to that one.
     #[doc(alias = "Serve")]
     #[doc(alias = "Initialize")]
     pub fn serve(&self, listener: impl Into<Listener>) -> io::Result<()> {
         let listener = Arc::new(listener.into());
         let inner = &*self.inner;
-        inner.crew()?;
+        let crew = inner.crew()?;
+        if crew.remotes.iter().any(|remote| remote.is_closed()) {
+            return Err(Cancelled::error());
+        }
         let number = inner.last_listener.fetch_add(1, Ordering::Relaxed);
         {
             let mut listeners = lock(&inner.listeners);
@@ -169,9 +174,8 @@ impl<H: Handler> EventLoop<H> {
     fn accept_from(&self, listener: &Listener) -> io::Result<()> {
         loop {
             match listener.accept() {
-                Ok((fd, hash, sticky)) => {
-                    let stream = Stream { fd, sticky };
-                    match self.admit(stream, hash, |_| None) {
+                Ok((stream, source)) => {
+                    match self.admit(stream, |_| source, |_| None) {
                         // It came while the listener was being closed.
                         Err(error) if Closed::is_cause_of(&error) => return Ok(()),
                         admitted => admitted?,
@@ -189,14 +193,15 @@ impl<H: Handler> EventLoop<H> {
     fn admit(
         &self,
         stream: Stream,
-        hash: u64,
+        source: impl FnOnce(BorrowedFd<'_>) -> Option<u64>,
         extra: impl FnOnce(&Arc<Remote>) -> Option<Box<Extra>>,
     ) -> io::Result<()> {
         let inner = &*self.inner;
         let crew = inner.crew()?;
         let remotes = inner.tally.serving(&crew.remotes);
         let balance = Balance::of_number(inner.balance.load(Ordering::Relaxed));
-        let chosen = placement::choose(remotes, balance, &inner.turn, hash);
+        let source = || source(stream.fd.as_fd());
+        let chosen = placement::choose(remotes, balance, &inner.turn, source);
         let remote = &remotes[chosen];
         let counted = {
             // A shutdown counts it, or it is refused.
@@ -206,8 +211,7 @@ impl<H: Handler> EventLoop<H> {
             }
             Counted::new(remote)
         };
-        let accepted = inner.tally.accepted.fetch_add(1, Ordering::Relaxed) + 1;
-        remote.send(Command::Adopt(Adoption {
+        let adopt = Command::Adopt(Adoption {
             fd: stream.fd,
             session: Served::boxed(&inner.handler),
             extra: extra(remote),
@@ -215,7 +219,11 @@ impl<H: Handler> EventLoop<H> {
             active_at: None,
             sticky: stream.sticky,
             counted,
-        }));
+        });
+        if remote.try_send(adopt).is_err() {
+            return Err(Cancelled::error());
+        }
+        let accepted = inner.tally.accepted.fetch_add(1, Ordering::Relaxed) + 1;
         if accepted.is_multiple_of(placement::LOOK_EVERY) && remote.moves_by_itself() {
             placement::even_out(remotes);
         }
@@ -304,7 +312,7 @@ impl<H: Handler> EventLoop<H> {
         received: LinkBuffer,
     ) -> io::Result<ConnectionHandle> {
         let mut handle = None;
-        self.admit(stream.into(), 0, |remote| {
+        self.admit(stream.into(), placement::source_of, |remote| {
             let shared = Shared::new(remote, Key(u64::MAX));
             handle = Some(ConnectionHandle {
                 shared: Arc::clone(&shared),

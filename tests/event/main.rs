@@ -14,4 +14,5 @@ mod linger;
 mod memory;
 mod operators;
 mod panics;
+mod placement;
 mod support;
