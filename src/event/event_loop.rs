@@ -13,7 +13,7 @@ use super::placement::{self, Balance};
 use super::remote::{Adoption, Command, Remote, lock};
 use super::session::Served;
 use super::slot::{Extra, Key};
-use super::tally::{Counted, Tally};
+use super::tally::{Counted, Parts, Tally};
 use super::{Handler, Listener, Options, Stream};
 use crate::buf::LinkBuffer;
 use crate::fd::{Cancelled, Closed};
@@ -77,10 +77,9 @@ struct Listeners {
     are_closed: bool,
 }
 
-/// The workers, and what they are told by.
-struct Crew {
-    remotes: Arc<[Arc<Remote>]>,
-    workers: Workers,
+/// What the workers are told by.
+pub(super) struct Crew {
+    pub(super) remotes: Arc<Parts>,
 }
 
 /// What [`EventLoop::shutdown`] has come to.
@@ -386,15 +385,7 @@ impl<H> Inner<H> {
         if let Some(crew) = self.crew.get() {
             return Ok(crew);
         }
-        let workers = Workers::current()?;
-        let remotes: Arc<[_]> = (0..workers.len())
-            .map(|_| Remote::new(&self.options, &self.tally))
-            .collect();
-        self.tally.set_parts(&remotes);
-        let crew = Crew { remotes, workers };
-        for (worker, remote) in crew.remotes.iter().enumerate() {
-            Loop::install(&crew.workers, worker, Arc::clone(remote))?;
-        }
+        let crew = Crew::start(&Workers::current()?, &self.options, &self.tally)?;
         Ok(self.crew.get_or_init(|| crew))
     }
 
@@ -413,6 +404,23 @@ impl<H> Inner<H> {
 }
 
 impl Crew {
+    /// Makes the workers of a runtime serve.
+    pub(super) fn start(
+        workers: &Workers,
+        options: &Arc<Options>,
+        tally: &Arc<Tally>,
+    ) -> io::Result<Self> {
+        let remotes: Arc<Parts> = (0..workers.len())
+            .map(|_| Remote::new(options, tally))
+            .collect();
+        tally.set_parts(&remotes);
+        let crew = Self { remotes };
+        for (worker, remote) in crew.remotes.iter().enumerate() {
+            Loop::install(workers, worker, Arc::clone(remote))?;
+        }
+        Ok(crew)
+    }
+
     fn tell(&self, command: impl Fn() -> Command) {
         for remote in &*self.remotes {
             remote.send(command());

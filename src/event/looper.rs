@@ -75,7 +75,7 @@ pub(super) struct Loop {
 
 impl Loop {
     /// The loop of the calling task's worker.
-    fn here() -> Option<Rc<Self>> {
+    pub(super) fn here() -> Option<Rc<Self>> {
         HERE.with(|here| here.borrow().clone())
     }
 

@@ -108,7 +108,9 @@
 //! | `Dialer` | [`EventLoop::connect`], [`EventLoop::dial`] |
 //! | `Detach` | [`ConnectionHandle::detach`], [`Connection::detach`] |
 //! | `SetNumLoops`, `SetLoadBalance`, `PollerNum` | [`EventLoop::set_workers`], [`EventLoop::set_balance`] |
-//! | `FDOperator` | [`Operator`] |
+//! | `FDOperator`: `OnRead`, `OnWrite`, `OnHup` | [`Operator`], [`Operate`] |
+//! | `FDOperator`: `Inputs`, `Outputs` | for streams [`EventLoop::adopt`], which receives and sends; an operator's callbacks do it themselves |
+//! | `FDOperator`: `Control` | a descriptor is watched for everything, and for good: [`Operator::pause`], [`Operator::resume`] |
 //! | `BufferSize` | no buffer is set aside: [`Options::phase`] |
 //! | `Runner`, `DisableGopool` | handlers run on the worker; those that park keep the stack |
 //! | `LoggerOutput` | nothing is logged: [`Connection::error`] and [`EventLoop::metrics`] tell |
@@ -128,7 +130,8 @@
 // | `request` | running the handlers of one connection |
 // | `remote`, `mailbox` | what other threads reach of a loop |
 // | `tally` | what is counted on all workers |
-// | `framed`, `operator` | built from these |
+// | `framed` | frames, built from these |
+// | `operator`, `operated`, `operators` | any descriptor: what a user has, what a loop has, and which loop |
 //
 // Why it is sound to run users' code in the middle of all this: a loop's state is in one
 // `RefCell`, which is borrowed for steps that call nobody, and never while a handler
@@ -151,7 +154,9 @@ mod listener;
 mod looper;
 mod mailbox;
 mod obey;
+mod operated;
 mod operator;
+mod operators;
 mod options;
 mod placement;
 mod received;
@@ -170,7 +175,7 @@ pub use framed::{FrameHandler, Framed};
 pub use handle::ConnectionHandle;
 pub use handler::{Handler, Next};
 pub use listener::Listener;
-pub use operator::{Operate, Operator};
+pub use operator::{Operate, Operator, Then};
 pub use options::Options;
 pub use placement::Balance;
 pub use received::Received;

@@ -60,8 +60,11 @@ impl Loop {
                 Err(error) => Verdict::Closes(error),
             },
             Call::Operate(flags) => match guarded(|| session.operate(flags)) {
-                Ok(()) if flags.intersects(Flags::HUP | Flags::ERR) => Verdict::Closes(None),
-                Ok(()) => Verdict::Goes(0),
+                Ok(Some(left)) => {
+                    self.note_left(key, left);
+                    Verdict::Goes(0)
+                }
+                Ok(None) => Verdict::Closes(None),
                 Err(error) => Verdict::Closes(error),
             },
             Call::End => {
@@ -123,18 +126,21 @@ impl Loop {
             return self.begin_otherwise(state, part, connection);
         }
         connection.enter(key);
+        if !slot.has(flag::STARTED) {
+            slot.set(flag::STARTED | flag::BUSY | flag::AGAIN);
+            state.keep(key, len);
+            return Some((Call::Start, state.slot(key)?.session.take()?));
+        }
         if slot.has(flag::OPERATOR) {
+            if slot.has(flag::PAUSED) {
+                return None;
+            }
             let flags = Flags::from_bits(std::mem::take(&mut slot.need));
             if flags.is_empty() {
                 return None;
             }
             slot.set(flag::BUSY);
             return Some((Call::Operate(flags), slot.session.take()?));
-        }
-        if !slot.has(flag::STARTED) {
-            slot.set(flag::STARTED | flag::BUSY | flag::AGAIN);
-            state.keep(key, len);
-            return Some((Call::Start, state.slot(key)?.session.take()?));
         }
         let (need, flags) = (slot.need as usize, slot.flags);
         let stashed = slot.stashed();

@@ -12,6 +12,7 @@ mod lifecycle;
 mod limits;
 mod linger;
 mod memory;
+mod operated;
 mod operators;
 mod panics;
 mod placement;

@@ -25,7 +25,7 @@ impl State {
         Key(u64::from(generation) << 32 | u64::from(index))
     }
 
-    /// Takes an operator, and watches its descriptor. That it cannot be watched is its end.
+    /// Takes an operator. It watches its descriptor itself when it is started.
     pub(in crate::event) fn operate(
         &mut self,
         session: Box<dyn Session>,
@@ -33,21 +33,13 @@ impl State {
         counted: Counted,
     ) -> Key {
         let key = self.place();
-        let watched = match session.descriptor() {
-            Some(fd) => poll::watch(fd, key.0),
-            None => Ok(()),
-        };
         let slot = &mut self.slots[key.index()];
-        slot.flags = flag::OPERATOR | flag::STARTED;
+        slot.flags = flag::OPERATOR;
         slot.need = 0;
         slot.session = Some(session);
         (slot.active_at, slot.timer) = (self.now, Time::NEVER);
         slot.counted = Some(counted);
         slot.extra().shared = Some(shared);
-        if let Err(error) = watched {
-            slot.set(flag::CLOSING);
-            slot.extra().error = Some(error);
-        }
         self.taken += 1;
         key
     }
