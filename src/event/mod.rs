@@ -125,7 +125,7 @@
 // | `fill` | receiving for a handler that waits |
 // | `slot`, `stash` | what a loop keeps of a connection |
 // | `state/` | connections come and go, receiving, sending, timers: calls nobody |
-// | `looper` | the loop of a worker: who drives it |
+// | `looper`, `drivers` | the loop of a worker, and who drives it |
 // | `obey` | what it is told |
 // | `request` | running the handlers of one connection |
 // | `remote`, `mailbox` | what other threads reach of a loop |
@@ -144,6 +144,7 @@
 mod atomic;
 mod client;
 mod connection;
+mod drivers;
 mod even;
 mod event_loop;
 mod fill;

@@ -6,6 +6,7 @@
 use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::Options;
 use super::event_loop::Crew;
@@ -25,8 +26,9 @@ impl Operators {
         let crew = match &mut *crew {
             Some(crew) => crew,
             none => {
-                // They stay where they are.
-                let options = Arc::new(Options::new().rebalance(false));
+                // They stay where they are, and leave phases to event loops.
+                let options = Options::new().rebalance(false);
+                let options = Arc::new(options.phase(usize::MAX, Duration::MAX));
                 none.insert(Crew::start(workers, &options, &Arc::default())?)
             }
         };

@@ -94,6 +94,8 @@ pub(super) struct Remote {
     pub(super) has_left: AtomicBool,
     /// How far the end has come. Only the loop uses it.
     ending: AtomicU8,
+    /// How many of its handlers are parked here. Only the loop uses it.
+    pub(super) parked: AtomicUsize,
     /// How many connections are here, or on their way.
     pub(super) connections: AtomicUsize,
     pub(super) busyness: Busyness,
@@ -107,6 +109,7 @@ impl Remote {
             commands: Mailbox::new(),
             ending: AtomicU8::new(0),
             has_left: AtomicBool::new(false),
+            parked: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
             busyness: Busyness::default(),
         })

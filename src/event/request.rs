@@ -52,6 +52,7 @@ impl Loop {
         connection: &mut Connection,
     ) {
         let is_driver = self.driver() == connection.driver();
+        self.called.set(Some(key));
         let is_end = matches!(call, Call::End);
         let verdict = match call {
             Call::Request => self.request(&mut *session, connection),
@@ -102,7 +103,7 @@ impl Loop {
         if has_parked {
             // The driver may be busy for long.
             self.state.borrow_mut().send_all();
-            self.came_back();
+            self.came_back(connection.driver());
             if self.is_stopping() {
                 self.handle(Part { key, len: 0 }, connection);
             }
@@ -119,6 +120,10 @@ impl Loop {
         let now = state.now;
         if state.slot(key).is_none() {
             skip(&mut state.arena, len);
+            return None;
+        }
+        if state.holds(key) {
+            state.keep(key, len);
             return None;
         }
         let slot = state.slot(key)?;

@@ -16,4 +16,5 @@ mod operated;
 mod operators;
 mod panics;
 mod placement;
+mod sharing;
 mod support;

@@ -9,9 +9,11 @@
 //! | `receive`, `send` | what a phase begins and ends with |
 //! | `wishes` | what handles want |
 //! | `timers` | what takes too long |
+//! | `full` | who waits while too many handlers are parked |
 //! | `linger` | closing without a reset |
 //! | `trash` | what is to be dropped |
 
+mod full;
 mod linger;
 mod places;
 mod receive;
@@ -24,6 +26,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
+use full::Full;
 use trash::Trash;
 
 use super::Options;
@@ -65,6 +68,7 @@ pub(super) struct State {
     dirty: Vec<(Key, usize)>,
     /// Those for which something is to be done: what the flags say.
     pub(super) ready: VecDeque<Key>,
+    full: Vec<Full>,
     events: VecDeque<Watched>,
     incoming: Vec<Watched>,
     pub(super) trash: Trash,
@@ -88,6 +92,7 @@ impl State {
             output: LinkBuffer::new(),
             dirty: Vec::new(),
             ready: VecDeque::new(),
+            full: Vec::new(),
             events: VecDeque::new(),
             incoming: Vec::new(),
             trash: Trash::default(),
@@ -132,7 +137,7 @@ impl State {
 
     /// Whether a phase has something to begin with.
     pub(super) fn has_work(&self) -> bool {
-        !self.events.is_empty() || !self.ready.is_empty()
+        !self.events.is_empty() || !self.ready.is_empty() || self.may_let_go()
     }
 
     pub(super) fn options(&mut self, key: Key) -> Option<Arc<Options>> {

@@ -30,6 +30,7 @@ impl State {
             };
             self.on_event(event);
         }
+        self.let_go();
         for _ in 0..self.ready.len() {
             if self.arena.len() >= self.phase_bytes {
                 break;
@@ -97,6 +98,9 @@ impl State {
     /// Does for a connection what its flags say.
     #[inline]
     fn attend(&mut self, key: Key) {
+        if self.holds(key) {
+            return;
+        }
         let Some(slot) = self.slot(key) else {
             return;
         };

@@ -120,14 +120,15 @@ impl State {
         }
     }
 
-    /// Whether it is this worker that has not received what came in time. Then the
-    /// connection has its time again.
+    /// Whether it is this worker that has not received what came in time, or calls no
+    /// handler for it. Then the connection has its time again.
     fn is_behind(&mut self, key: Key) -> bool {
         let now = self.now;
         let Some(slot) = self.slot(key) else {
             return false;
         };
-        if slot.has(flag::NOT_NOW | flag::FULL) || socket::unread(slot.fd()) == 0 {
+        let has_more = !slot.has(flag::NOT_NOW) && socket::unread(slot.fd()) > 0;
+        if slot.has(flag::FULL) || !(has_more || slot.has(flag::HELD)) {
             return false;
         }
         slot.active_at = now;
