@@ -114,11 +114,11 @@ fn an_event_loop_whose_runtime_has_ended_says_so() {
     assert!(runtime.shutdown(Instant::now() + LONG).complete);
     let before = event_loop.metrics().accepted;
     on_workers(move || {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let refused = event_loop.serve(listener).unwrap_err();
-        assert!(Cancelled::is_cause_of(&refused), "{refused:?}");
         let (ours, _theirs) = UnixStream::pair().unwrap();
         let refused = event_loop.adopt(ours, LinkBuffer::new()).unwrap_err();
+        assert!(Cancelled::is_cause_of(&refused), "{refused:?}");
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let refused = event_loop.serve(listener).unwrap_err();
         assert!(Cancelled::is_cause_of(&refused), "{refused:?}");
         let metrics = event_loop.metrics();
         assert_eq!(metrics.accepted, before);

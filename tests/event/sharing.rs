@@ -4,9 +4,11 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use netpoll::buf::LinkBuffer;
 use netpoll::event::{Connection, Next, Options};
+use netpoll::os::unix::net::UnixStream;
 use netpoll::sync::{Condvar, Mutex};
 use netpoll::thread;
 
@@ -142,6 +144,44 @@ fn connections_that_wait_for_the_handlers_of_others_end_with_their_event_loop() 
     });
 }
 
+/// The time that it waits for others is not the peer's.
+#[test]
+fn a_connection_that_waits_for_the_handlers_of_others_is_not_idle() {
+    on(1, || {
+        let gate = Arc::new(Gate::default());
+        let waits = Arc::clone(&gate);
+        let (send, parked) = mpsc::channel();
+        let idle = || Options::new().idle_timeout(Duration::from_millis(300));
+        let server = Server::with_options(
+            move |connection: &mut Connection| {
+                send.send(()).unwrap();
+                waits.pass();
+                echo(connection)
+            },
+            idle().most_parked(1),
+        );
+        let clients = [server.connect(), server.connect()];
+        for mut client in &clients {
+            client.write_all(b"a").unwrap();
+        }
+        until("one is parked", || parked.try_recv().is_ok());
+        // One of another event loop that does nothing from now on.
+        let other = Server::with_options(echo, idle());
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let ends = other.event_loop.adopt(ours, LinkBuffer::new()).unwrap();
+        until("it has ended", || !ends.is_active());
+        gate.open();
+        for mut client in &clients {
+            let mut reply = [0];
+            client.read_exact(&mut reply).unwrap();
+            assert_eq!(&reply, b"a");
+        }
+        drop(clients);
+        server.end();
+        other.end();
+    });
+}
+
 /// Uses so much of its stack.
 #[inline(never)]
 fn deep(bytes: usize) -> usize {
@@ -166,7 +206,7 @@ fn an_event_loop_that_comes_later_has_the_stacks_it_asked_for() {
                     |connection: &mut Connection| {
                         assert_eq!(deep(8 << 20), (8 << 20) / 4096);
                         // On the stack that comes next, too.
-                        thread::sleep(std::time::Duration::from_millis(1));
+                        thread::sleep(Duration::from_millis(1));
                         echo(connection)
                     },
                     Options::new().stack_size(32 << 20),

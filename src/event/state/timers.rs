@@ -111,6 +111,13 @@ impl State {
                 // A handler runs. Something is happening.
                 slot.active_at = now;
             }
+            if slot.has(flag::HELD) {
+                // It is not the peer that is waited for, but others of this worker.
+                slot.active_at = now;
+                if let Some(begun_at) = slot.extra.as_mut().and_then(|it| it.begun_at.as_mut()) {
+                    *begun_at = now;
+                }
+            }
             match Self::due(slot) {
                 Some((at, _)) if at <= now && self.is_behind(key) => {}
                 Some((at, what)) if at <= now => self.time_out(key, what),
@@ -120,15 +127,14 @@ impl State {
         }
     }
 
-    /// Whether it is this worker that has not received what came in time, or calls no
-    /// handler for it. Then the connection has its time again.
+    /// Whether it is this worker that has not received what came in time. Then the
+    /// connection has its time again.
     fn is_behind(&mut self, key: Key) -> bool {
         let now = self.now;
         let Some(slot) = self.slot(key) else {
             return false;
         };
-        let has_more = !slot.has(flag::NOT_NOW) && socket::unread(slot.fd()) > 0;
-        if slot.has(flag::FULL) || !(has_more || slot.has(flag::HELD)) {
+        if slot.has(flag::NOT_NOW | flag::FULL) || socket::unread(slot.fd()) == 0 {
             return false;
         }
         slot.active_at = now;
