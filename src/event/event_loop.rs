@@ -413,11 +413,11 @@ impl Crew {
         let remotes: Arc<Parts> = (0..workers.len())
             .map(|_| Remote::new(options, tally))
             .collect();
-        tally.set_parts(&remotes);
         let crew = Self { remotes };
         for (worker, remote) in crew.remotes.iter().enumerate() {
             Loop::install(workers, worker, Arc::clone(remote))?;
         }
+        tally.set_parts(&crew.remotes);
         Ok(crew)
     }
 
