@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_loop_has_no_more_to_look_at_for_many_operators() {
-        let runtime = crate::Builder::new().workers(1).build().unwrap();
+        let runtime = crate::sched::Builder::new().workers(1).build().unwrap();
         let watching = runtime.spawn(|| {
             let (send, receive) = mpsc::channel();
             let operators: Vec<_> = (0..100)

@@ -157,7 +157,7 @@ mod tests {
 
     /// Runs a test as a task, because a state watches what it adopts.
     pub(super) fn on_a_worker(test: impl FnOnce() + Send + 'static) {
-        let runtime = crate::Builder::new().workers(1).build().unwrap();
+        let runtime = crate::sched::Builder::new().workers(1).build().unwrap();
         if let Err(panic) = runtime.spawn(test).join() {
             std::panic::resume_unwind(panic);
         }
