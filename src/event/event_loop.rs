@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
@@ -13,7 +14,7 @@ use super::placement::{self, Balance};
 use super::remote::{Adoption, Command, Remote, lock};
 use super::session::Served;
 use super::slot::{Extra, Key};
-use super::tally::{Counted, Tally};
+use super::tally::{Counted, Parts, Tally};
 use super::{Handler, Listener, Options, Stream};
 use crate::buf::LinkBuffer;
 use crate::fd::{Cancelled, Closed};
@@ -78,10 +79,9 @@ struct Listeners {
     are_closed: bool,
 }
 
-/// The workers, and what they are told by.
-struct Crew {
-    remotes: Arc<[Arc<Remote>]>,
-    workers: Workers,
+/// What the workers are told by.
+pub(super) struct Crew {
+    pub(super) remotes: Arc<Parts>,
 }
 
 /// What [`EventLoop::shutdown`] has come to.
@@ -148,13 +148,17 @@ impl<H: Handler> EventLoop<H> {
     ///
     /// Why the workers could not be made to serve; what accepting fails with, except for
     /// connections that fail on their way and want of resources; `NotConnected`, with
-    /// [`Closed`], after a shutdown.
+    /// [`Closed`], after a shutdown; an error with [`Cancelled`] if the runtime ends, or
+    /// has ended, that was the first to serve: an event loop belongs to that one.
     #[doc(alias = "Serve")]
     #[doc(alias = "Initialize")]
     pub fn serve(&self, listener: impl Into<Listener>) -> io::Result<()> {
         let listener = Arc::new(listener.into());
         let inner = &*self.inner;
-        inner.crew()?;
+        let crew = inner.crew()?;
+        if crew.remotes.iter().any(|remote| remote.is_closed()) {
+            return Err(Cancelled::error());
+        }
         let number = inner.last_listener.fetch_add(1, Ordering::Relaxed);
         {
             let mut listeners = lock(&inner.listeners);
@@ -172,9 +176,8 @@ impl<H: Handler> EventLoop<H> {
     fn accept_from(&self, listener: &Listener) -> io::Result<()> {
         loop {
             match listener.accept() {
-                Ok((fd, hash, sticky)) => {
-                    let stream = Stream { fd, sticky };
-                    match self.admit(stream, hash, |_| None) {
+                Ok((stream, source)) => {
+                    match self.admit(stream, |_| source, |_| None) {
                         // It came while the listener was being closed.
                         Err(error) if Closed::is_cause_of(&error) => return Ok(()),
                         admitted => admitted?,
@@ -192,14 +195,15 @@ impl<H: Handler> EventLoop<H> {
     fn admit(
         &self,
         stream: Stream,
-        hash: u64,
+        source: impl FnOnce(BorrowedFd<'_>) -> Option<u64>,
         extra: impl FnOnce(&Arc<Remote>) -> Option<Box<Extra>>,
     ) -> io::Result<()> {
         let inner = &*self.inner;
         let crew = inner.crew()?;
         let remotes = inner.tally.serving(&crew.remotes);
         let balance = Balance::of_number(inner.balance.load(Ordering::Relaxed));
-        let chosen = placement::choose(remotes, balance, &inner.turn, hash);
+        let source = || source(stream.fd.as_fd());
+        let chosen = placement::choose(remotes, balance, &inner.turn, source);
         let remote = &remotes[chosen];
         let counted = {
             // A shutdown counts it, or it is refused.
@@ -209,15 +213,19 @@ impl<H: Handler> EventLoop<H> {
             }
             Counted::new(remote)
         };
-        let accepted = inner.tally.accepted.fetch_add(1, Ordering::Relaxed) + 1;
-        remote.send(Command::Adopt(Adoption {
+        let adopt = Command::Adopt(Adoption {
             fd: stream.fd,
             session: Served::boxed(&inner.handler),
             extra: extra(remote),
             started: false,
+            active_at: None,
             sticky: stream.sticky,
             counted,
-        }));
+        });
+        if remote.try_send(adopt).is_err() {
+            return Err(Cancelled::error());
+        }
+        let accepted = inner.tally.accepted.fetch_add(1, Ordering::Relaxed) + 1;
         if accepted.is_multiple_of(placement::LOOK_EVERY) && remote.moves_by_itself() {
             placement::even_out(remotes);
         }
@@ -306,7 +314,7 @@ impl<H: Handler> EventLoop<H> {
         received: LinkBuffer,
     ) -> io::Result<ConnectionHandle> {
         let mut handle = None;
-        self.admit(stream.into(), 0, |remote| {
+        self.admit(stream.into(), placement::source_of, |remote| {
             let shared = Shared::new(remote, Key(u64::MAX));
             handle = Some(ConnectionHandle {
                 shared: Arc::clone(&shared),
@@ -389,15 +397,7 @@ impl<H> Inner<H> {
         if let Some(crew) = self.crew.get() {
             return Ok(crew);
         }
-        let workers = Workers::current()?;
-        let remotes: Arc<[_]> = (0..workers.len())
-            .map(|_| Remote::new(&self.options, &self.tally))
-            .collect();
-        self.tally.set_parts(&remotes);
-        let crew = Crew { remotes, workers };
-        for (worker, remote) in crew.remotes.iter().enumerate() {
-            Loop::install(&crew.workers, worker, Arc::clone(remote))?;
-        }
+        let crew = Crew::start(&Workers::current()?, &self.options, &self.tally)?;
         Ok(self.crew.get_or_init(|| crew))
     }
 
@@ -416,6 +416,23 @@ impl<H> Inner<H> {
 }
 
 impl Crew {
+    /// Makes the workers of a runtime serve.
+    pub(super) fn start(
+        workers: &Workers,
+        options: &Arc<Options>,
+        tally: &Arc<Tally>,
+    ) -> io::Result<Self> {
+        let remotes: Arc<Parts> = (0..workers.len())
+            .map(|_| Remote::new(options, tally))
+            .collect();
+        let crew = Self { remotes };
+        for (worker, remote) in crew.remotes.iter().enumerate() {
+            Loop::install(workers, worker, Arc::clone(remote))?;
+        }
+        tally.set_parts(&crew.remotes);
+        Ok(crew)
+    }
+
     fn tell(&self, command: impl Fn(usize) -> Command) {
         for (worker, remote) in self.remotes.iter().enumerate() {
             remote.send(command(worker));

@@ -1,10 +1,9 @@
 //! What connections come from.
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::os::fd::OwnedFd;
 
+use super::{Stream, placement};
 use crate::net::TcpListener;
 use crate::os::unix::net::UnixListener;
 
@@ -59,22 +58,18 @@ impl Listener {
         }
     }
 
-    /// A connection; a hash of where it comes from; whether a short read proves nothing.
-    pub(super) fn accept(&self) -> io::Result<(OwnedFd, u64, bool)> {
+    /// A connection, and a hash of where it comes from.
+    pub(super) fn accept(&self) -> io::Result<(Stream, Option<u64>)> {
         match &self.0 {
             Kind::Tcp(listener) => {
                 let (stream, peer) = listener.accept()?;
                 // A peer that has gone again is found out when it is served.
                 let _ = stream.set_nodelay(true);
-                let mut hasher = DefaultHasher::new();
-                peer.ip().hash(&mut hasher);
-                Ok((stream.into(), hasher.finish(), false))
+                Ok((stream.into(), Some(placement::source_of_ip(peer.ip()))))
             }
             Kind::Unix(listener) => {
                 let (stream, peer) = listener.accept()?;
-                let mut hasher = DefaultHasher::new();
-                peer.as_pathname().hash(&mut hasher);
-                Ok((stream.into(), hasher.finish(), true))
+                Ok((stream.into(), placement::source_of_unix(&peer)))
             }
         }
     }

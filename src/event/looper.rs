@@ -11,32 +11,26 @@
 //! task switch but one for a whole turn.
 //!
 //! A handler that parks takes the driver's stack with it. Just before, a hook makes
-//! another task the driver, a spare one or a new one. It goes on at the same place,
+//! another task the driver; see [`drivers`](super::drivers). It goes on at the same place,
 //! because all that a phase is made of is in the [`State`], and none of it is borrowed
 //! while a handler runs. When the handler comes back, its task finds that it is the driver
 //! no more: it finishes that one request, and becomes a spare, or ends.
-//!
-//! Handlers that are parked are counted. When there are too many, the driver still takes
-//! events, for a handler may wait for one, but it receives nothing.
 
 use std::cell::{Cell, RefCell};
-use std::panic::Location;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Options;
 use super::connection::Connection;
+use super::drivers::{self, NOBODY, NOT_A_DRIVER, Spare, driver_parks};
 use super::remote::Remote;
-use super::slot::flag;
+use super::slot::{Key, flag};
 use super::state::{Part, State};
 use crate::poll;
-use crate::sched::{Spawn, Workers};
-use crate::task::{self, Outcome, Reason, Time, Wait, Waker};
-
-/// So many tasks wait to drive, so that a handler that parks need not start one.
-const SPARES: usize = 4;
+use crate::sched::Workers;
+use crate::task::{self, Outcome, Time, Waker};
 
 /// After so many handlers the driver looks at the clock.
 const LOOK_AFTER: u32 = 4;
@@ -45,37 +39,40 @@ thread_local! {
     static HERE: RefCell<Option<Rc<Loop>>> = const { RefCell::new(None) };
 }
 
-/// Who drives: a task's number, or one of these.
-const NOBODY: u64 = 0;
-/// A task that has been chosen, and has not run since.
-const COMING: u64 = u64::MAX;
-/// No task has this number.
-const NOT_A_DRIVER: u64 = u64::MAX - 1;
+/// A driver that could not start a spare tries again after so long.
+const RETRY: Duration = Duration::from_millis(10);
 
 pub(super) struct Loop {
     pub(super) state: RefCell<State>,
-    driver: Cell<u64>,
-    last_driver: Cell<u64>,
+    pub(super) driver: Cell<u64>,
+    pub(super) last_driver: Cell<u64>,
+    /// For whose connection a handler was called last.
+    pub(super) called: Cell<Option<Key>>,
     /// Ends the driver's wait.
-    kick: Cell<Option<Waker>>,
+    pub(super) kick: Cell<Option<Waker>>,
     /// Whether there is something to do that came while the driver was not looking.
     kicked: Cell<bool>,
-    spares: RefCell<Vec<Waker>>,
-    parked: Cell<usize>,
-    most_parked: usize,
-    phase_time: Duration,
-    stack_size: Option<usize>,
-    workers: Workers,
-    worker: usize,
+    /// Whether the driver calls nobody, for want of a spare.
+    is_alone: Cell<bool>,
+    pub(super) spares: RefCell<Vec<Spare>>,
+    /// Whether a spare was started that has not run.
+    pub(super) is_starting: Cell<bool>,
+    /// The tasks that were the driver when their handlers parked, and whose those are.
+    pub(super) parked: RefCell<BTreeMap<u64, Option<Arc<Remote>>>>,
+    /// What the stacks of drivers have at least.
+    pub(super) stack_size: Cell<usize>,
+    phase_time: Cell<Duration>,
+    pub(super) workers: Workers,
+    pub(super) worker: usize,
     /// The runtime ends.
-    stopping: Cell<bool>,
+    pub(super) stopping: Cell<bool>,
     /// Some event loops are gone.
     pub(super) leaving: Cell<bool>,
 }
 
 impl Loop {
     /// The loop of the calling task's worker.
-    fn here() -> Option<Rc<Self>> {
+    pub(super) fn here() -> Option<Rc<Self>> {
         HERE.with(|here| here.borrow().clone())
     }
 
@@ -85,32 +82,37 @@ impl Loop {
         worker: usize,
         remote: Arc<Remote>,
     ) -> std::io::Result<()> {
-        let stack_size = remote.options.stack_size;
-        let (all, options) = (workers.clone(), Arc::clone(&remote.options));
+        let all = workers.clone();
+        let own = remote.options.stack_size;
+        let stack_size = own.unwrap_or_else(|| workers.stack_size());
         let body = move || {
-            let here = Self::here().unwrap_or_else(|| Self::new(all, worker, &options));
+            let here = Self::here().unwrap_or_else(|| Self::new(all, worker));
             here.state.borrow_mut().remotes.push(remote);
+            here.settle();
             if here.driver.get() == NOBODY && !here.stopping.get() {
-                here.run();
+                here.run(stack_size);
             } else {
                 here.kick();
             }
         };
-        workers.spawn_on(worker, spawn(stack_size, body)).map(drop)
+        let spawn = drivers::spawn(Some(stack_size), body);
+        workers.spawn_on(worker, spawn).map(drop)
     }
 
-    fn new(workers: Workers, worker: usize, options: &Options) -> Rc<Self> {
+    fn new(workers: Workers, worker: usize) -> Rc<Self> {
         let new = Rc::new(Self {
-            state: RefCell::new(State::new(options.phase_bytes)),
+            state: RefCell::new(State::new(usize::MAX)),
             driver: Cell::new(NOBODY),
             last_driver: Cell::new(NOBODY),
             kick: Cell::new(None),
+            called: Cell::new(None),
             kicked: Cell::new(false),
+            is_alone: Cell::new(false),
             spares: RefCell::default(),
-            parked: Cell::new(0),
-            most_parked: options.most_parked,
-            phase_time: options.phase_time,
-            stack_size: options.stack_size,
+            is_starting: Cell::new(false),
+            parked: RefCell::default(),
+            stack_size: Cell::new(0),
+            phase_time: Cell::new(Duration::MAX),
             workers,
             worker,
             stopping: Cell::new(false),
@@ -120,30 +122,24 @@ impl Loop {
         new
     }
 
-    /// Drives, as long as there is something to drive.
-    fn run(self: Rc<Self>) {
-        let me = self.last_driver.get() + 1;
-        self.last_driver.set(me);
-        self.driver.set(me);
-        let mut connection = Connection::new(Rc::clone(&self), me);
-        loop {
-            if self.turn(me, &mut connection) {
-                continue;
-            }
-            if self.driver.get() == me {
-                self.end();
-                return;
-            }
-            // A handler had parked. Another task drives, or nobody could be found.
-            if self.driver.get() != NOBODY && !self.wait_as_spare() {
-                return;
-            }
-            self.driver.set(me);
-        }
+    /// What event loops want of a worker that they share: the largest stacks that any of
+    /// them has asked for, and the smallest phases of those that are there.
+    fn settle(&self) {
+        let mut state = self.state.borrow_mut();
+        let options = || state.remotes.iter().map(|remote| &remote.options);
+        let usual = self.workers.stack_size();
+        let stacks = options().map(|options| options.stack_size.unwrap_or(usual));
+        let stack_size = stacks.max().unwrap_or(0).max(self.stack_size.get());
+        let time = options().map(|options| options.phase_time).min();
+        let bytes = options().map(|options| options.phase_bytes).min();
+        self.phase_time.set(time.unwrap_or(Duration::MAX));
+        state.phase_bytes = bytes.unwrap_or(usize::MAX);
+        self.stack_size.set(stack_size);
+        self.dismiss_spares(stack_size);
     }
 
     /// One turn. Returns whether this task drives on.
-    fn turn(&self, me: u64, connection: &mut Connection) -> bool {
+    pub(super) fn turn(&self, me: u64, connection: &mut Connection) -> bool {
         let goes_on = self.phase(me, connection);
         if self.driver.get() != me {
             return false;
@@ -168,7 +164,8 @@ impl Loop {
     /// Returns whether there is more to do at once; or when this task drives no more.
     fn phase(&self, me: u64, connection: &mut Connection) -> bool {
         self.obey();
-        if self.parked.get() >= self.most_parked {
+        self.is_alone.set(!self.has_successor());
+        if self.is_alone.get() {
             self.state.borrow_mut().note_events();
             return false;
         }
@@ -186,7 +183,7 @@ impl Loop {
         };
         task::before_next_park(Some(driver_parks));
         let mut called = 0;
-        let mut send_at = begun.after(self.phase_time);
+        let mut send_at = begun.after(self.phase_time.get());
         loop {
             let part = self.state.borrow_mut().parts.pop_front();
             let Some(part) = part else {
@@ -202,11 +199,8 @@ impl Loop {
                 if now >= send_at {
                     // Those who have been answered do not wait for those who come.
                     self.state.borrow_mut().send_all();
-                    send_at = now.after(self.phase_time);
+                    send_at = now.after(self.phase_time.get());
                 }
-            }
-            if self.parked.get() >= self.most_parked {
-                return false;
             }
         }
         let mut state = self.state.borrow_mut();
@@ -219,16 +213,19 @@ impl Loop {
         if self.leaving.get() {
             self.forget();
         }
-        let is_capped = self.parked.get() >= self.most_parked;
+        let is_alone = self.is_alone.get();
         let deadline = {
             let state = self.state.borrow();
-            if self.kicked.replace(false) || (!is_capped && state.has_work()) {
+            if self.kicked.replace(false) || (!is_alone && state.has_work()) {
                 return true;
             }
-            if state.remotes.is_empty() && state.taken == 0 && self.parked.get() == 0 {
+            if state.remotes.is_empty() && state.taken == 0 && self.parked.borrow().is_empty() {
                 return false;
             }
-            state.next_timer()
+            match is_alone && !self.is_starting_spare() {
+                true => state.next_timer().min(Time::now().after(RETRY)),
+                false => state.next_timer(),
+            }
         };
         let outcome = poll::wait_for_watched(deadline, |waker| {
             self.kick.set(Some(waker));
@@ -253,6 +250,9 @@ impl Loop {
             self.leaving.set(leaving);
             done
         };
+        if !done.is_empty() {
+            self.settle();
+        }
         drop(done);
     }
 
@@ -262,60 +262,6 @@ impl Loop {
         if let Some(waker) = self.kick.take() {
             waker.wake(Outcome::Woken);
         }
-    }
-
-    /// A task that drove has nothing to do. Returns whether it shall drive again.
-    fn wait_as_spare(&self) -> bool {
-        if self.stopping.get() || self.spares.borrow().len() >= SPARES {
-            return false;
-        }
-        let wait = Wait::begin(Reason::Events);
-        let waker = wait.waker();
-        self.spares.borrow_mut().push(waker);
-        wait.park(Time::NEVER);
-        let mut spares = self.spares.borrow_mut();
-        if let Some(place) = spares.iter().position(|spare| *spare == waker) {
-            // Nobody has chosen it.
-            spares.remove(place);
-            return false;
-        }
-        drop(spares);
-        true
-    }
-
-    /// The task that drove is about to park.
-    fn replace_driver(self: &Rc<Self>) {
-        self.parked.set(self.parked.get() + 1);
-        self.driver.set(NOBODY);
-        if self.stopping.get() {
-            return;
-        }
-        while let Some(spare) = { self.spares.borrow_mut().pop() } {
-            self.driver.set(COMING);
-            if spare.wake(Outcome::Woken) {
-                return;
-            }
-            self.driver.set(NOBODY);
-        }
-        let body = || {
-            if let Some(here) = Self::here() {
-                here.run();
-            }
-        };
-        // Without one, who parks will drive on when it comes back.
-        if (self
-            .workers
-            .spawn_on(self.worker, spawn(self.stack_size, body)))
-        .is_ok()
-        {
-            self.driver.set(COMING);
-        }
-    }
-
-    /// A handler of a task that had parked has come back.
-    pub(super) fn came_back(&self) {
-        self.parked.set(self.parked.get() - 1);
-        self.kick();
     }
 
     /// Which task drives: another number after a handler means that it has parked.
@@ -330,7 +276,7 @@ impl Loop {
     // The end.
 
     /// There is nothing to drive any more, or the runtime ends.
-    fn end(self: &Rc<Self>) {
+    pub(super) fn end(self: &Rc<Self>) {
         let is_over = {
             let state = self.state.borrow();
             state.remotes.is_empty() && state.taken == 0
@@ -339,6 +285,7 @@ impl Loop {
         let mut connection = Connection::new(Rc::clone(self), NOT_A_DRIVER);
         if !is_over {
             self.stopping.set(true);
+            self.state.borrow_mut().let_all_go();
             // Those that were on their way end like the others: their handles are told.
             self.obey();
             let keys = self.state.borrow().keys();
@@ -355,35 +302,10 @@ impl Loop {
         if let Some(trash) = trash {
             trash.burn();
         }
-        let spares = std::mem::take(&mut *self.spares.borrow_mut());
-        for spare in spares {
-            // Nobody chose them: they end.
-            self.spares.borrow_mut().push(spare);
-            spare.wake(Outcome::Woken);
-        }
+        self.dismiss_spares(usize::MAX);
         HERE.with(|here| {
             let mut here = here.borrow_mut();
             here.take_if(|here| Rc::ptr_eq(here, self));
         });
-    }
-}
-
-/// The hook of a driver; see [`task::before_next_park`].
-fn driver_parks() {
-    if let Some(here) = Loop::here() {
-        here.replace_driver();
-    }
-}
-
-#[track_caller]
-fn spawn(stack_size: Option<usize>, body: impl FnOnce() + Send + 'static) -> Spawn {
-    Spawn {
-        body: Box::new(move || {
-            task::or_abort("an event loop panicked", body);
-            task::end_locals();
-        }),
-        name: Some("event driver".into()),
-        spawned_at: Location::caller(),
-        stack_size,
     }
 }

@@ -92,6 +92,11 @@ impl<T> Mailbox<T> {
         std::mem::take(&mut content.list)
     }
 
+    /// Whether what is sent comes back.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.content().is_closed
+    }
+
     /// Closes it if there is nothing in it, and nothing may be on its way. Returns whether
     /// it is closed.
     pub(crate) fn close_if_unused(&self, is_unused: impl FnOnce() -> bool) -> bool {

@@ -109,7 +109,9 @@
 //! | `Dialer` | [`EventLoop::connect`], [`EventLoop::dial`] |
 //! | `Detach` | [`ConnectionHandle::detach`], [`Connection::detach`] |
 //! | `SetNumLoops`, `SetLoadBalance`, `PollerNum` | [`EventLoop::set_workers`], [`EventLoop::set_balance`] |
-//! | `FDOperator` | [`Operator`] |
+//! | `FDOperator`: `OnRead`, `OnWrite`, `OnHup` | [`Operator`], [`Operate`] |
+//! | `FDOperator`: `Inputs`, `Outputs` | for streams [`EventLoop::adopt`], which receives and sends; an operator's callbacks do it themselves |
+//! | `FDOperator`: `Control` | a descriptor is watched for everything, and for good: [`Operator::pause`], [`Operator::resume`] |
 //! | `BufferSize` | no buffer is set aside: [`Options::phase`] |
 //! | `Runner`, `DisableGopool` | handlers run on the worker; those that park keep the stack |
 //! | `LoggerOutput` | nothing is logged: [`Connection::error`] and [`EventLoop::metrics`] tell |
@@ -127,13 +129,14 @@
 // | `fill` | receiving for a handler that waits |
 // | `slot`, `stash` | what a loop keeps of a connection |
 // | `state/` | connections come and go, receiving, sending, timers: calls nobody |
-// | `looper` | the loop of a worker: who drives it |
+// | `looper`, `drivers` | the loop of a worker, and who drives it |
 // | `obey` | what it is told |
 // | `request` | running the handlers of one connection |
 // | `guarded` | a panic of theirs ends one connection, and nothing else |
 // | `remote`, `mailbox` | what other threads reach of a loop |
 // | `tally`, `census` | what is counted on all workers |
-// | `framed`, `operator` | built from these |
+// | `framed` | frames, built from these |
+// | `operator`, `operated`, `operators` | any descriptor: what a user has, what a loop has, and which loop |
 //
 // Why it is sound to run users' code in the middle of all this: a loop's state is in one
 // `RefCell`, which is borrowed for steps that call nobody, and never while a handler
@@ -148,6 +151,7 @@ mod atomic;
 mod census;
 mod client;
 mod connection;
+mod drivers;
 mod even;
 mod event_loop;
 mod fill;
@@ -159,7 +163,9 @@ mod listener;
 mod looper;
 mod mailbox;
 mod obey;
+mod operated;
 mod operator;
+mod operators;
 mod options;
 mod placement;
 mod received;
@@ -179,7 +185,7 @@ pub use framed::{FrameHandler, Framed};
 pub use handle::ConnectionHandle;
 pub use handler::{Handler, Next};
 pub use listener::Listener;
-pub use operator::{Operate, Operator};
+pub use operator::{Operate, Operator, Then};
 pub use options::Options;
 pub use placement::Balance;
 pub use received::Received;

@@ -2,29 +2,41 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use super::handle::{ConnectionHandle, Shared};
-use super::looper::Loop;
-use super::remote::{Command, Remote};
-use super::session::Session;
+use super::operated::Operated;
+use super::operators::Operators;
+use super::remote::Command;
 use super::slot::Key;
 use super::tally::Counted;
-use super::{Connection, Next, Options};
-use crate::poll;
+use crate::fd::Cancelled;
 use crate::sched::Workers;
-use crate::sys::epoll::Flags;
+
+/// When a callback of an [`Operator`] is called again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// When something happens. It has done what there was to do, until that failed with
+    /// `WouldBlock`, or it leaves the rest until [`Operator::resume`].
+    Wait,
+    /// Soon, after others have had their turn: there may be more.
+    Again,
+    /// Never: the operator ends.
+    End,
+}
 
 /// What is called for the events of a descriptor; see [`Operator`].
 ///
-/// They come from an edge-triggered epoll: do what there is to do until it fails with
-/// `WouldBlock`, or there may be no further call. They may park, as tasks may, though
-/// not on this descriptor, whose events come here; meanwhile nothing else is called for it.
+/// They come from an edge-triggered epoll: there is no second one for what is there already.
+/// So a callback does what there is to do until it fails with `WouldBlock`, or says by what
+/// it returns that it has stopped before. They may park, as tasks may, though not on this
+/// descriptor, whose events come here; meanwhile nothing else is called for it.
 ///
 /// An error ends the operator, and is handed to [`on_hup`](Self::on_hup). A panic ends it, too.
 pub trait Operate<F>: Send + 'static {
-    /// There is something to read, or the peer has finished.
+    /// There is something to read, or the peer has finished. At the descriptor's end, too,
+    /// this is called as long as it returns [`Then::Again`].
     ///
     /// # Errors
     ///
@@ -32,7 +44,7 @@ pub trait Operate<F>: Send + 'static {
     #[doc(alias = "OnRead")]
     #[doc(alias = "Inputs")]
     #[doc(alias = "InputAck")]
-    fn on_read(&mut self, descriptor: &F) -> io::Result<()>;
+    fn on_read(&mut self, descriptor: &F) -> io::Result<Then>;
 
     /// There is room to write.
     ///
@@ -42,15 +54,19 @@ pub trait Operate<F>: Send + 'static {
     #[doc(alias = "OnWrite")]
     #[doc(alias = "Outputs")]
     #[doc(alias = "OutputAck")]
-    fn on_write(&mut self, descriptor: &F) -> io::Result<()> {
+    fn on_write(&mut self, descriptor: &F) -> io::Result<Then> {
         let _ = descriptor;
-        Ok(())
+        Ok(Then::Wait)
     }
 
     /// There will be no other call: both directions have ended or failed, a callback has
-    /// failed, or the operator was dropped.
+    /// failed or said so, or the operator was dropped. The descriptor is not watched any more:
+    /// who wants it, keeps it, or hands it on.
     #[doc(alias = "OnHup")]
-    fn on_hup(&mut self, descriptor: &F, error: Option<&io::Error>) {
+    fn on_hup(self, descriptor: F, error: Option<&io::Error>)
+    where
+        Self: Sized,
+    {
         let _ = (descriptor, error);
     }
 }
@@ -58,41 +74,55 @@ pub trait Operate<F>: Send + 'static {
 /// A descriptor whose events are delivered to callbacks, without a task for it: a pipe,
 /// an eventfd, a timerfd, a socket of any kind.
 ///
-/// It is watched for everything, so there is nothing to switch on and off; what does not
-/// matter is not implemented. Dropping this ends it: the descriptor is dropped after the
-/// last call.
+/// It is watched for everything, and for good, so that what is wanted changes without a
+/// system call: what does not matter is not implemented, or returns at once, and
+/// [`pause`](Self::pause) and [`resume`](Self::resume) hold all of it up. Dropping this ends
+/// it: the descriptor comes to [`Operate::on_hup`], which drops it or keeps it.
+///
+/// No buffers are read into or written from for a callback, because only who knows what kind
+/// of descriptor it is knows how that is done. For streams there is
+/// [`EventLoop::adopt`](super::EventLoop::adopt), which does both.
 ///
 /// # Examples
 ///
 /// ```
-/// use netpoll::event::{Operate, Operator};
+/// use netpoll::event::{Operate, Operator, Then};
 /// use netpoll::os::unix::net::UnixDatagram;
 /// use std::io;
 /// use std::sync::mpsc;
 ///
-/// /// Passes on what it receives.
-/// struct Passing(mpsc::Sender<Vec<u8>>);
+/// /// Passes on what it receives, and the socket in the end.
+/// struct Passing(mpsc::Sender<Vec<u8>>, mpsc::Sender<UnixDatagram>);
 ///
 /// impl Operate<UnixDatagram> for Passing {
-///     fn on_read(&mut self, socket: &UnixDatagram) -> io::Result<()> {
+///     fn on_read(&mut self, socket: &UnixDatagram) -> io::Result<Then> {
 ///         let mut buffer = [0; 100];
-///         loop {
-///             match socket.recv(&mut buffer) {
-///                 Ok(n) => drop(self.0.send(buffer[..n].to_vec())),
-///                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-///                 Err(error) => return Err(error),
-///             }
+///         match socket.recv(&mut buffer) {
+///             Ok(n) => drop(self.0.send(buffer[..n].to_vec())),
+///             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Then::Wait),
+///             Err(error) => return Err(error),
 ///         }
+///         // There may be another one, after others have had their turn.
+///         Ok(Then::Again)
+///     }
+///
+///     fn on_hup(self, socket: UnixDatagram, _: Option<&io::Error>) {
+///         let _ = self.1.send(socket);
 ///     }
 /// }
 ///
 /// let (ours, theirs) = UnixDatagram::pair()?;
 /// ours.set_nonblocking(true)?;
 /// let (send, receive) = mpsc::channel();
-/// let operator = Operator::new(ours, Passing(send))?;
+/// let (end, ended) = mpsc::channel();
+/// let operator = Operator::new(ours, Passing(send, end))?;
 /// theirs.send(b"datagram")?;
 /// assert_eq!(receive.recv().unwrap(), b"datagram");
 /// drop(operator);
+/// // Nothing is called for it any more, and it is anybody's again.
+/// let ours = ended.recv().unwrap();
+/// ours.send(b"reply")?;
+/// # assert_eq!(theirs.recv(&mut [0; 100])?, 5);
 /// # std::io::Result::Ok(())
 /// ```
 #[doc(alias = "FDOperator")]
@@ -100,7 +130,6 @@ pub trait Operate<F>: Send + 'static {
 #[doc(alias = "Free")]
 pub struct Operator {
     handle: ConnectionHandle,
-    remote: Arc<Remote>,
 }
 
 impl Operator {
@@ -109,31 +138,31 @@ impl Operator {
     ///
     /// Does not wait.
     ///
+    /// A descriptor that has an operator already may have another one. Both are called then,
+    /// and the second one costs a duplicate of the descriptor, if it is on the same worker.
+    ///
     /// # Errors
     ///
-    /// Why there is no worker. That the descriptor cannot be watched, as a file cannot,
-    /// ends the operator, and is handed to [`Operate::on_hup`].
+    /// Why there is no worker; an error with [`Cancelled`](crate::io::Cancelled) if the
+    /// runtime ends. That the descriptor cannot be watched, as a file cannot, ends the
+    /// operator, and is handed to [`Operate::on_hup`].
     #[doc(alias = "Alloc")]
-    #[doc(alias = "Control")]
     pub fn new<F>(descriptor: F, operate: impl Operate<F>) -> io::Result<Self>
     where
         F: AsFd + Send + 'static,
     {
-        let workers = Workers::current()?;
-        let least = (0..workers.len()).min_by_key(|worker| workers.load(*worker));
-        let remote = Remote::new(&Arc::new(Options::new()), &Arc::default());
-        Loop::install(&workers, least.unwrap_or(0), Arc::clone(&remote))?;
+        let remote = Operators::choose(&Workers::current()?)?;
         let shared = Shared::new(&remote, Key(u64::MAX));
-        remote.send(Command::Watch {
-            session: Box::new(Operated {
-                descriptor,
-                operate,
-            }),
+        let watch = Command::Watch {
+            session: Operated::boxed(descriptor, operate),
             shared: Arc::clone(&shared),
             counted: Counted::new(&remote),
-        });
+        };
+        if remote.try_send(watch).is_err() {
+            return Err(Cancelled::error());
+        }
         let handle = ConnectionHandle { shared };
-        Ok(Self { handle, remote })
+        Ok(Self { handle })
     }
 
     /// Whether callbacks may still be called.
@@ -141,12 +170,27 @@ impl Operator {
     pub fn is_active(&self) -> bool {
         self.handle.is_active()
     }
+
+    /// Has nothing called until [`resume`](Self::resume), not even for the descriptor's end;
+    /// only dropping the operator ends it. A callback that runs, or is about to, is not held
+    /// up.
+    #[doc(alias = "Control")]
+    pub fn pause(&self) {
+        self.handle.pause();
+    }
+
+    /// Has both callbacks called, as though there were something to read and room to write:
+    /// after a [pause](Self::pause), or where they have left something and whatever kept
+    /// them from it has passed.
+    #[doc(alias = "Control")]
+    pub fn resume(&self) {
+        self.handle.resume();
+    }
 }
 
 impl Drop for Operator {
     fn drop(&mut self) {
         self.handle.close();
-        self.remote.send(Command::Leave);
     }
 }
 
@@ -155,41 +199,5 @@ impl fmt::Debug for Operator {
         f.debug_struct("Operator")
             .field("is_active", &self.is_active())
             .finish_non_exhaustive()
-    }
-}
-
-/// What a loop has of an operator.
-struct Operated<F, O> {
-    descriptor: F,
-    operate: O,
-}
-
-impl<F: AsFd + Send, O: Operate<F>> Session for Operated<F, O> {
-    fn start(&mut self, _: &mut Connection) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn request(&mut self, _: &mut Connection) -> io::Result<Next> {
-        Ok(Next::Close)
-    }
-
-    fn operate(&mut self, flags: Flags) -> io::Result<()> {
-        let ends = Flags::HUP | Flags::ERR;
-        if flags.intersects(Flags::IN | Flags::PRI | Flags::RDHUP | ends) {
-            self.operate.on_read(&self.descriptor)?;
-        }
-        if flags.contains(Flags::OUT) {
-            self.operate.on_write(&self.descriptor)?;
-        }
-        Ok(())
-    }
-
-    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.descriptor.as_fd())
-    }
-
-    fn disconnect(&mut self, connection: &mut Connection) {
-        poll::unwatch(self.descriptor.as_fd());
-        self.operate.on_hup(&self.descriptor, connection.error());
     }
 }

@@ -163,7 +163,8 @@ impl Options {
     }
 
     /// How many handlers may be parked at once on each worker: 1024. Each of them has a
-    /// stack. When there are so many, the worker receives no more until one goes on.
+    /// stack. When there are so many, the worker receives no more for this event loop until
+    /// one goes on. Other event loops of the worker have bounds of their own.
     ///
     /// # Panics
     ///
@@ -180,7 +181,8 @@ impl Options {
 
     /// What one phase of a worker is made of, see the [module](super): so many bytes of
     /// input, 64 KiB, and replies are sent after so long, 500 microseconds, at the next
-    /// handler's end.
+    /// handler's end. Event loops that share a worker share its phases: of several the
+    /// smallest bytes count, and the shortest time.
     #[doc(alias = "BufferSize")]
     #[must_use]
     pub fn phase(mut self, bytes: usize, time: Duration) -> Self {
@@ -200,7 +202,9 @@ impl Options {
     }
 
     /// How large the stacks are that handlers run on; see
-    /// [`thread::Builder::stack_size`](crate::thread::Builder::stack_size).
+    /// [`thread::Builder::stack_size`](crate::thread::Builder::stack_size). Event loops that
+    /// share a worker share its stacks: those are as large as the largest that one of them
+    /// has asked for.
     #[must_use]
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);

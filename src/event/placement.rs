@@ -1,9 +1,15 @@
 //! Which worker gets a connection.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
+use std::os::fd::BorrowedFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::remote::{Command, Remote};
+use crate::sys::socket;
 use crate::task::Time;
 
 /// Which worker gets a new connection.
@@ -20,7 +26,9 @@ pub enum Balance {
     /// Of two, the one with fewer connections.
     #[default]
     LessLoadedOfTwo,
-    /// Always the same for the same address of a peer.
+    /// Always the same for the same address of a peer, whoever began the connection. One
+    /// that has none, as most clients of Unix sockets, goes where
+    /// [`LessLoadedOfTwo`](Self::LessLoadedOfTwo) has it go.
     SourceHash,
 }
 
@@ -57,7 +65,7 @@ pub(super) fn choose(
     remotes: &[Arc<Remote>],
     balance: Balance,
     turn: &AtomicUsize,
-    hash: u64,
+    source: impl FnOnce() -> Option<u64>,
 ) -> usize {
     let count = remotes.len();
     if count == 1 {
@@ -65,13 +73,20 @@ pub(super) fn choose(
     }
     let turn = turn.fetch_add(1, Ordering::Relaxed);
     let random = scatter(turn as u64);
+    let source = match balance {
+        Balance::SourceHash => source(),
+        _ => None,
+    };
+    if let Some(hash) = source {
+        return hash as usize % count;
+    }
     match balance {
         Balance::RoundRobin => turn % count,
         Balance::Random => random as usize % count,
         Balance::LeastConnections => (0..count)
             .min_by_key(|at| load(&remotes[*at]))
             .expect("there are workers"),
-        Balance::LessLoadedOfTwo => {
+        Balance::LessLoadedOfTwo | Balance::SourceHash => {
             let first = random as usize % count;
             let second = (first + 1 + (random >> 32) as usize % (count - 1)) % count;
             if load(&remotes[second]) < load(&remotes[first]) {
@@ -80,8 +95,34 @@ pub(super) fn choose(
                 first
             }
         }
-        Balance::SourceHash => hash as usize % count,
     }
+}
+
+/// A hash of where a connection comes from, or goes to.
+pub(super) fn source_of_ip(peer: IpAddr) -> u64 {
+    hash_of(peer)
+}
+
+/// The same of a Unix socket, if the peer has a name.
+pub(super) fn source_of_unix(peer: &SocketAddr) -> Option<u64> {
+    match peer.as_pathname() {
+        Some(path) => Some(hash_of(path)),
+        None => peer.as_abstract_name().map(hash_of),
+    }
+}
+
+/// The same of any socket that is connected.
+pub(super) fn source_of(stream: BorrowedFd<'_>) -> Option<u64> {
+    match socket::peer_address(stream) {
+        Ok(peer) => Some(source_of_ip(peer.ip())),
+        Err(_) => source_of_unix(&socket::unix::peer_address(stream).ok()?),
+    }
+}
+
+fn hash_of(peer: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    peer.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A number that looks random, from one that counts. (SplitMix64.)

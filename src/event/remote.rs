@@ -14,7 +14,7 @@ use super::slot::Extra;
 use super::tally::{Counted, Tally};
 use crate::fd::Closed;
 use crate::sys::fork;
-use crate::task::Waker;
+use crate::task::{Time, Waker};
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -51,9 +51,12 @@ impl Command {
                     let _ = shared.finish(Err(Closed::error()));
                 }
             }
-            Self::Watch { shared, .. } | Self::Look(shared) => {
+            Self::Watch { shared, .. } => {
                 let _ = shared.finish(Err(Closed::error()));
             }
+            // It is not for who refuses to say that the connection has ended: it may be on
+            // its way from here to another loop, and whoever has it looks when it comes.
+            Self::Look(_) => {}
             Self::Drain | Self::CutOff(_) | Self::Share(..) | Self::Leave => {}
         }
     }
@@ -67,6 +70,8 @@ pub(super) struct Adoption {
     pub(super) extra: Option<Box<Extra>>,
     /// It was prepared elsewhere.
     pub(super) started: bool,
+    /// When something last happened, unless it is new.
+    pub(super) active_at: Option<Time>,
     /// A short read proves nothing.
     pub(super) sticky: bool,
     pub(super) counted: Counted,
@@ -91,6 +96,8 @@ pub(super) struct Remote {
     pub(super) has_left: AtomicBool,
     /// How far the end has come. Only the loop uses it.
     ending: AtomicU8,
+    /// How many of its handlers are parked here. Only the loop uses it.
+    pub(super) parked: AtomicUsize,
     /// How many connections are here, or on their way.
     pub(super) connections: AtomicUsize,
     pub(super) busyness: Busyness,
@@ -104,6 +111,7 @@ impl Remote {
             commands: Mailbox::new(),
             ending: AtomicU8::new(0),
             has_left: AtomicBool::new(false),
+            parked: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
             busyness: Busyness::default(),
         })
@@ -150,6 +158,11 @@ impl Remote {
         self.commands.close().into_iter().for_each(Command::refuse);
     }
 
+    /// Whether there is no loop any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.commands.is_closed()
+    }
+
     pub(super) fn ending(&self) -> Ending {
         match self.ending.load(Ordering::Relaxed) {
             0 => Ending::NotYet,
@@ -161,5 +174,31 @@ impl Remote {
     /// Connections that were on their way meanwhile come to the same.
     pub(super) fn set_ending(&self, ending: Ending) {
         self.ending.store(ending as u8, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::handle::ConnectionHandle;
+    use crate::event::slot::Key;
+
+    /// A connection is on its way to another loop when the one that it comes from has no
+    /// other and is forgotten, and then a handle asks for something.
+    #[test]
+    fn a_loop_that_is_forgotten_ends_no_connection_that_has_moved() {
+        let (options, tally) = (Arc::new(Options::new()), Arc::default());
+        let [from, to] = [(); 2].map(|()| Remote::new(&options, &tally));
+        let shared = Shared::new(&from, Key(0));
+        let handle = ConnectionHandle {
+            shared: Arc::clone(&shared),
+        };
+        let on_its_way = Counted::new(&to);
+        from.has_left.store(true, Ordering::Relaxed);
+        assert!(from.is_done());
+        handle.try_write("asked for meanwhile").unwrap();
+        assert!(handle.is_active(), "it is ended by who has it");
+        assert_eq!(lock(&shared.inbox).output.malloc_len(), 19);
+        drop(on_its_way);
     }
 }

@@ -51,6 +51,7 @@ impl Loop {
         connection: &mut Connection,
     ) {
         let is_driver = self.driver() == connection.driver();
+        self.called.set(Some(key));
         let ended = match call {
             Call::Request => Some((self.request(&mut *session, connection), session)),
             Call::Start => {
@@ -62,8 +63,11 @@ impl Loop {
             }
             Call::Operate(flags) => {
                 let verdict = match guarded(|| session.operate(flags)) {
-                    Ok(()) if flags.intersects(Flags::HUP | Flags::ERR) => Verdict::Closes(None),
-                    Ok(()) => Verdict::Goes(0),
+                    Ok(Some(left)) => {
+                        self.note_left(key, left);
+                        Verdict::Goes(0)
+                    }
+                    Ok(None) => Verdict::Closes(None),
                     Err(error) => Verdict::Closes(error),
                 };
                 Some((verdict, session))
@@ -90,7 +94,7 @@ impl Loop {
         if has_parked {
             // The driver may be busy for long.
             self.state.borrow_mut().send_all();
-            self.came_back();
+            self.came_back(connection.driver());
             if self.is_stopping() {
                 self.handle(Part { key, len: 0 }, connection);
             }
@@ -127,23 +131,30 @@ impl Loop {
             skip(&mut state.arena, len);
             return None;
         }
+        if state.holds(key) {
+            state.keep(key, len);
+            return None;
+        }
         let slot = state.slot(key)?;
         if slot.has(flag::CLOSING | flag::ENDED | flag::BUSY) {
             return self.begin_otherwise(state, part, connection);
         }
         connection.enter(key);
+        if !slot.has(flag::STARTED) {
+            slot.set(flag::STARTED | flag::BUSY | flag::AGAIN);
+            state.keep(key, len);
+            return Some((Call::Start, state.slot(key)?.session.take()?));
+        }
         if slot.has(flag::OPERATOR) {
+            if slot.has(flag::PAUSED) {
+                return None;
+            }
             let flags = Flags::from_bits(std::mem::take(&mut slot.need));
             if flags.is_empty() {
                 return None;
             }
             slot.set(flag::BUSY);
             return Some((Call::Operate(flags), slot.session.take()?));
-        }
-        if !slot.has(flag::STARTED) {
-            slot.set(flag::STARTED | flag::BUSY | flag::AGAIN);
-            state.keep(key, len);
-            return Some((Call::Start, state.slot(key)?.session.take()?));
         }
         let (need, flags) = (slot.need as usize, slot.flags);
         let stashed = slot.stashed();

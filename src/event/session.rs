@@ -1,7 +1,6 @@
 //! A connection's handler and context, whatever types they are.
 
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use super::{Connection, Handler, Next};
@@ -11,13 +10,10 @@ use crate::sys::epoll::Flags;
 pub(super) trait Session: Send {
     fn start(&mut self, connection: &mut Connection) -> io::Result<()>;
     fn request(&mut self, connection: &mut Connection) -> io::Result<Next>;
-    /// For operators: something has happened to the descriptor.
-    fn operate(&mut self, _: Flags) -> io::Result<()> {
-        Ok(())
-    }
-    /// For operators: what is watched.
-    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        None
+    /// For operators: something has happened to the descriptor. Returns what is to be said
+    /// to have happened again; nothing if this is the end.
+    fn operate(&mut self, _: Flags) -> io::Result<Option<Flags>> {
+        Ok(None)
     }
     /// Does nothing where `start` did not come to prepare a context.
     fn disconnect(&mut self, connection: &mut Connection);

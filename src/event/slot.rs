@@ -81,8 +81,11 @@ pub(super) mod flag {
     pub(crate) const DETACHING: u32 = 1 << 18;
     /// Both directions have ended, or it has failed.
     pub(crate) const HUNG_UP: u32 = 1 << 19;
+    /// Too many handlers of its event loop are parked.
+    pub(crate) const HELD: u32 = 1 << 20;
     /// With any of these, nothing is received.
-    pub(crate) const NOT_NOW: u32 = BUSY | FINISHED | CLOSING | PAUSED | OVER | ENDED | OPERATOR;
+    pub(crate) const NOT_NOW: u32 =
+        BUSY | FINISHED | CLOSING | PAUSED | OVER | ENDED | OPERATOR | HELD;
 }
 
 /// A place for a connection. It is small, because there are many that do nothing.

@@ -12,10 +12,11 @@
 //!
 //! A task that does not end keeps all workers: it may still start others anywhere.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::Metrics;
 use super::builder::Options;
@@ -36,6 +37,8 @@ pub(super) struct Machine {
     pub(super) monitor: Monitor,
     stopping: AtomicBool,
     gone: Mutex<Gone>,
+    /// See `Workers::attached`.
+    pub(super) attached: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 /// Who is left, and who waits until nobody is.
@@ -89,6 +92,7 @@ impl Machine {
                 workers_left: 0,
                 waiters: WaitList::new(),
             }),
+            attached: OnceLock::new(),
         }
     }
 

@@ -251,6 +251,18 @@ impl Workers {
         self.0.homes()[worker].load()
     }
 
+    /// How large the stacks are of tasks that do not say.
+    pub(crate) fn stack_size(&self) -> usize {
+        self.0.options.stack_size
+    }
+
+    /// What another layer keeps of this runtime, as long as that is there. There is one such
+    /// thing, so it must always be of the same type.
+    pub(crate) fn attached<T: Any + Send + Sync + Default>(&self) -> &T {
+        let attached = self.0.attached.get_or_init(|| Box::new(T::default()));
+        attached.downcast_ref().expect("one type is attached")
+    }
+
     /// Starts a task on one worker, where it stays.
     pub(crate) fn spawn_on(&self, worker: usize, spawn: Spawn) -> io::Result<Id> {
         self.0.start_pinned(spawn, worker)

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use netpoll::event::{Connection, ConnectionHandle, Next, Operate, Operator, Options};
+use netpoll::event::{Connection, ConnectionHandle, Next, Operate, Operator, Options, Then};
 use netpoll::os::unix::net::UnixStream;
 use netpoll::thread;
 
@@ -197,8 +197,8 @@ fn echo_byte(connection: &mut Connection, byte: u8) -> io::Result<Next> {
 struct Callbacks(#[expect(dead_code, reason = "it is dropped")] Acting);
 
 impl Operate<UnixStream> for Callbacks {
-    fn on_read(&mut self, _: &UnixStream) -> io::Result<()> {
-        Ok(())
+    fn on_read(&mut self, _: &UnixStream) -> io::Result<Then> {
+        Ok(Then::Wait)
     }
 }
 

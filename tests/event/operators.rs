@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
-use netpoll::event::{Operate, Operator};
+use netpoll::event::{Operate, Operator, Then};
 use netpoll::io::{PipeReader, pipe};
 use netpoll::os::unix::net::UnixStream;
 use netpoll::thread;
@@ -30,7 +30,7 @@ fn read_all(mut from: impl Read) -> io::Result<Vec<u8>> {
 }
 
 impl Operate<UnixStream> for Telling {
-    fn on_read(&mut self, stream: &UnixStream) -> io::Result<()> {
+    fn on_read(&mut self, stream: &UnixStream) -> io::Result<Then> {
         let all = read_all(stream)?;
         if self.parks {
             thread::sleep(Duration::from_millis(2));
@@ -40,15 +40,15 @@ impl Operate<UnixStream> for Telling {
         }
         let text = String::from_utf8(all).unwrap();
         self.said.send(format!("read {text}")).unwrap();
-        Ok(())
+        Ok(Then::Wait)
     }
 
-    fn on_write(&mut self, mut stream: &UnixStream) -> io::Result<()> {
+    fn on_write(&mut self, mut stream: &UnixStream) -> io::Result<Then> {
         let _ = stream.write(b"!");
-        Ok(())
+        Ok(Then::Wait)
     }
 
-    fn on_hup(&mut self, _: &UnixStream, error: Option<&io::Error>) {
+    fn on_hup(self, _: UnixStream, error: Option<&io::Error>) {
         let said = self.said.send(format!("hup {}", error.is_some()));
         said.unwrap();
     }
@@ -117,16 +117,16 @@ fn an_operator_ends_by_a_panic_and_when_it_is_dropped() {
 struct Parking(Telling, (UnixStream, UnixStream));
 
 impl Operate<UnixStream> for Parking {
-    fn on_read(&mut self, stream: &UnixStream) -> io::Result<()> {
+    fn on_read(&mut self, stream: &UnixStream) -> io::Result<Then> {
         let all = read_all(stream)?;
         self.0.said.send(format!("read {}", all.len())).unwrap();
         if !all.is_empty() {
             self.1.0.read_exact(&mut [0])?;
         }
-        Ok(())
+        Ok(Then::Wait)
     }
 
-    fn on_hup(&mut self, stream: &UnixStream, error: Option<&io::Error>) {
+    fn on_hup(self, stream: UnixStream, error: Option<&io::Error>) {
         self.0.on_hup(stream, error);
     }
 }
@@ -172,12 +172,12 @@ fn a_runtime_that_ends_tells_operators_once() {
 struct Piped(Sender<usize>);
 
 impl Operate<PipeReader> for Piped {
-    fn on_read(&mut self, pipe: &PipeReader) -> io::Result<()> {
+    fn on_read(&mut self, pipe: &PipeReader) -> io::Result<Then> {
         let mut buffer = [0; 10];
         // One read that does not wait for each event.
         let n = (&*pipe).read(&mut buffer)?;
         self.0.send(n).unwrap();
-        Ok(())
+        Ok(Then::Wait)
     }
 }
 
@@ -193,8 +193,8 @@ fn a_pipe_has_events_and_a_file_has_none() {
 
         struct Nothing;
         impl Operate<std::fs::File> for Nothing {
-            fn on_read(&mut self, _: &std::fs::File) -> io::Result<()> {
-                Ok(())
+            fn on_read(&mut self, _: &std::fs::File) -> io::Result<Then> {
+                Ok(Then::Wait)
             }
         }
         let file = std::fs::File::open("/proc/self/exe").unwrap();

@@ -9,10 +9,12 @@
 //! | `receive`, `send` | what a phase begins and ends with |
 //! | `wishes` | what handles want |
 //! | `timers` | what takes too long |
+//! | `full` | who waits while too many handlers are parked |
 //! | `linger` | closing without a reset |
 //! | `owing` | what a shutdown asks |
 //! | `trash` | what is to be dropped |
 
+mod full;
 mod linger;
 mod owing;
 mod places;
@@ -26,6 +28,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
+use full::Full;
 use trash::Trash;
 
 use super::Options;
@@ -67,6 +70,7 @@ pub(super) struct State {
     dirty: Vec<(Key, usize)>,
     /// Those for which something is to be done: what the flags say.
     pub(super) ready: VecDeque<Key>,
+    full: Vec<Full>,
     events: VecDeque<Watched>,
     incoming: Vec<Watched>,
     pub(super) trash: Trash,
@@ -90,6 +94,7 @@ impl State {
             output: LinkBuffer::new(),
             dirty: Vec::new(),
             ready: VecDeque::new(),
+            full: Vec::new(),
             events: VecDeque::new(),
             incoming: Vec::new(),
             trash: Trash::default(),
@@ -134,11 +139,44 @@ impl State {
 
     /// Whether a phase has something to begin with.
     pub(super) fn has_work(&self) -> bool {
-        !self.events.is_empty() || !self.ready.is_empty()
+        !self.events.is_empty() || !self.ready.is_empty() || self.may_let_go()
     }
 
     pub(super) fn options(&mut self, key: Key) -> Option<Arc<Options>> {
         let counted = self.slot(key)?.counted.as_ref()?;
         Some(Arc::clone(&counted.remote().options))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::remote::Adoption;
+    use crate::event::session::Served;
+    use crate::event::tally::Counted;
+    use crate::event::{Connection, Next};
+    use std::os::unix::net::UnixStream;
+
+    /// Runs a test as a task, because a state watches what it adopts.
+    pub(super) fn on_a_worker(test: impl FnOnce() + Send + 'static) {
+        let runtime = crate::sched::Builder::new().workers(1).build().unwrap();
+        if let Err(panic) = runtime.spawn(test).join() {
+            std::panic::resume_unwind(panic);
+        }
+    }
+
+    /// A new connection.
+    pub(super) fn adoption(options: &Options) -> Adoption {
+        let handler = Arc::new(|_: &mut Connection| Ok(Next::Again));
+        let remote = Remote::new(&Arc::new(options.clone()), &Arc::default());
+        Adoption {
+            fd: UnixStream::pair().unwrap().0.into(),
+            session: Served::boxed(&handler),
+            extra: None,
+            started: false,
+            active_at: None,
+            sticky: true,
+            counted: Counted::new(&remote),
+        }
     }
 }

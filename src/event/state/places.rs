@@ -24,7 +24,7 @@ impl State {
         Key(u64::from(generation) << 32 | u64::from(index))
     }
 
-    /// Takes an operator, and watches its descriptor. That it cannot be watched is its end.
+    /// Takes an operator. It watches its descriptor itself when it is started.
     pub(in crate::event) fn operate(
         &mut self,
         session: Box<dyn Session>,
@@ -32,21 +32,13 @@ impl State {
         counted: Counted,
     ) -> Key {
         let key = self.place();
-        let watched = match session.descriptor() {
-            Some(fd) => poll::watch(fd, key.0),
-            None => Ok(()),
-        };
         let slot = &mut self.slots[key.index()];
-        slot.flags = flag::OPERATOR | flag::STARTED;
+        slot.flags = flag::OPERATOR;
         slot.need = 0;
         slot.session = Some(session);
         (slot.active_at, slot.timer) = (self.now, Time::NEVER);
         slot.counted = Some(counted);
         slot.extra().shared = Some(shared);
-        if let Err(error) = watched {
-            slot.set(flag::CLOSING);
-            slot.extra().error = Some(error);
-        }
         self.taken += 1;
         key
     }
@@ -60,7 +52,7 @@ impl State {
         slot.session = Some(adoption.session);
         slot.flags = 0;
         slot.need = 0;
-        slot.active_at = self.now;
+        slot.active_at = adoption.active_at.unwrap_or(self.now);
         slot.timer = Time::NEVER;
         slot.extra = adoption.extra;
         slot.set(match adoption.counted.remote().ending() {
@@ -136,8 +128,39 @@ impl State {
             session: slot.session?,
             extra: slot.extra,
             started: true,
+            active_at: Some(slot.active_at),
             sticky: slot.flags & flag::STICKY != 0,
             counted: Counted::new(to),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Options;
+    use crate::event::state::tests::{adoption, on_a_worker};
+    use std::time::Duration;
+
+    #[test]
+    fn who_moves_has_been_idle_before() {
+        on_a_worker(|| {
+            let mut state = State::new(1);
+            let options = Options::new().idle_timeout(Duration::from_secs(3600));
+            let key = state.adopt(adoption(&options));
+            let slot = state.slot(key).unwrap();
+            slot.set(flag::STARTED);
+            let active_at = slot.active_at;
+            let from = Arc::clone(slot.counted.as_ref().unwrap().remote());
+            let to = Remote::new(&Arc::new(options), &Arc::default());
+            // It comes to the other worker a minute later.
+            let moved = state.give_away(key, &from, &to).unwrap();
+            let mut other = State::new(1);
+            other.now = state.now.after(Duration::from_secs(60));
+            let key = other.adopt(moved);
+            let slot = other.slot(key).unwrap();
+            assert_eq!(slot.active_at, active_at);
+            assert_eq!(slot.timer, active_at.after(Duration::from_secs(3600)));
+        });
     }
 }

@@ -33,6 +33,7 @@ impl State {
             };
             self.on_event(event);
         }
+        self.let_go();
         for _ in 0..self.ready.len() {
             if self.arena.len() >= self.phase_bytes {
                 break;
@@ -78,14 +79,14 @@ impl State {
         let ends = Flags::RDHUP | Flags::HUP | Flags::ERR;
         if event.flags.intersects(Flags::PRI | ends) {
             slot.set(flag::STICKY);
-            if event.flags.intersects(Flags::HUP | Flags::ERR) {
-                slot.set(flag::HUNG_UP);
-            }
         }
         let room = Flags::OUT | Flags::HUP | Flags::ERR;
         if slot.has(flag::OPERATOR) {
             slot.need |= event.flags.bits();
             return true;
+        }
+        if event.flags.intersects(Flags::HUP | Flags::ERR) {
+            slot.set(flag::HUNG_UP);
         }
         let is_full = slot.has(flag::FULL);
         if event.flags.intersects(Flags::IN | Flags::PRI | ends) {
@@ -103,6 +104,9 @@ impl State {
     /// Does for a connection what its flags say.
     #[inline]
     fn attend(&mut self, key: Key) {
+        if self.holds(key) {
+            return;
+        }
         let Some(slot) = self.slot(key) else {
             return;
         };

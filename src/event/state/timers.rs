@@ -2,6 +2,9 @@
 //!
 //! Activity only writes down when it was. A connection has one entry among the timers, and
 //! when that fires, it is found out whether something is due, or when to look again.
+//!
+//! Entries of connections that are gone stay, until there are more of them than
+//! connections: then all of them are swept out at once.
 
 use std::cmp::Reverse;
 use std::io;
@@ -14,6 +17,8 @@ use crate::task::{Outcome, Time};
 
 /// When it is looked again whether what has come was all that was missing.
 const AGAIN: Duration = Duration::from_millis(1);
+/// Fewer entries than this are not worth a sweep.
+const SWEEP: usize = 64;
 
 impl State {
     /// When something about a connection takes too long, and what.
@@ -70,7 +75,19 @@ impl State {
         {
             slot.timer = at;
             self.timers.push(Reverse((at, key)));
+            if self.timers.len() > SWEEP + 2 * self.taken {
+                self.sweep();
+            }
         }
+    }
+
+    /// Drops the entries that mean nothing any more. One at most is left of each
+    /// connection, so there are as many new ones before the next time.
+    #[cold]
+    fn sweep(&mut self) {
+        let mut timers = std::mem::take(&mut self.timers);
+        timers.retain(|Reverse((at, key))| self.slot(*key).is_some_and(|slot| slot.timer == *at));
+        self.timers = timers;
     }
 
     /// When the next timer fires.
@@ -96,6 +113,13 @@ impl State {
             if (slot.has(flag::BUSY) || slot.awaits_answers()) && !slot.has(flag::ENDED) {
                 // A handler runs, or somebody else who answers. Something is happening.
                 slot.active_at = now;
+            }
+            if slot.has(flag::HELD) {
+                // It is not the peer that is waited for, but others of this worker.
+                slot.active_at = now;
+                if let Some(begun_at) = slot.extra.as_mut().and_then(|it| it.begun_at.as_mut()) {
+                    *begun_at = now;
+                }
             }
             match Self::due(slot) {
                 Some((at, _)) if at <= now && self.is_behind(key) => {}
@@ -145,5 +169,30 @@ impl State {
             self.room(key);
         }
         self.queue(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Options;
+    use crate::event::state::tests::{adoption, on_a_worker};
+    use std::time::Duration;
+
+    #[test]
+    fn connections_that_are_gone_leave_no_timers() {
+        on_a_worker(|| {
+            let mut state = State::new(1);
+            let options = Options::new().idle_timeout(Duration::from_secs(3600));
+            let stays = state.adopt(adoption(&options));
+            for _ in 0..1000 {
+                let key = state.adopt(adoption(&options));
+                state.free(key);
+            }
+            let left = state.timers.len();
+            assert!(left <= SWEEP + 2 * 2, "{left} entries for one connection");
+            let stays = |entry: &Reverse<(Time, Key)>| entry.0.1 == stays;
+            assert_eq!(state.timers.iter().filter(|entry| stays(entry)).count(), 1);
+        });
     }
 }

@@ -8,6 +8,7 @@ use crate::buf::LinkBuffer;
 use crate::event::handle::Shared;
 use crate::event::remote::lock;
 use crate::event::slot::{Key, Slot, flag};
+use crate::sys::epoll::Flags;
 
 /// What handles have asked for.
 struct Wishes {
@@ -64,7 +65,13 @@ impl State {
             }
             match wishes.pause {
                 Some(true) => slot.set(flag::PAUSED),
-                Some(false) => slot.clear(flag::PAUSED),
+                Some(false) => {
+                    slot.clear(flag::PAUSED);
+                    if slot.has(flag::OPERATOR) {
+                        // What it has left there will be no event for.
+                        slot.need |= (Flags::IN | Flags::OUT).bits();
+                    }
+                }
                 None => {}
             }
         }
