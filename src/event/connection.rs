@@ -1,6 +1,5 @@
 //! What a handler has of a connection.
 
-use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -13,13 +12,14 @@ use super::Received;
 use super::answer::Answer;
 use super::handle::{ConnectionHandle, Shared};
 use super::looper::Loop;
-use super::slot::{Extra, Key, Slot, Timeouts, flag};
+use super::place::Place;
+use super::slot::{Key, Slot, Timeouts, flag};
 use crate::buf::{LinkBuffer, Reader, Sink, Writer, WriterMut};
-use crate::fd::{Cancelled, Closed, again};
+use crate::fd::Closed;
 use crate::net::{Addr, KeepAlive, SocketAddr};
 use crate::os::unix::net::SocketAddr as UnixAddr;
 use crate::sys::socket::{self, Errno, unix};
-use crate::task::{Outcome, Reason, Time, Wait, Waker};
+use crate::task::Time;
 
 /// A connection, while its handler runs.
 ///
@@ -44,38 +44,17 @@ pub struct Connection {
     consumed_before: u64,
 }
 
-/// Where the connection is, and where more comes from.
-pub(super) struct Place {
-    pub(super) home: Rc<Loop>,
-    /// Which driver's working set it is.
-    driver: u64,
-    pub(super) key: Cell<Key>,
-    /// How much was received for the input, in all.
-    pub(super) given: Cell<u64>,
-    /// For how long a handler has waited for more to read since it consumed something:
-    /// that was when so much had been consumed.
-    pub(super) waited: Cell<(u64, Duration)>,
-}
-
 type Asking<A> = fn(BorrowedFd<'_>) -> io::Result<A>;
 
 /// A handler that has written more than this at once is asked how much may wait.
 const MUCH: usize = 4 << 10;
-
-const NO_KEY: Key = Key(u64::MAX >> 1);
 
 impl Connection {
     pub(super) fn new(home: Rc<Loop>, driver: u64) -> Self {
         Self {
             input: LinkBuffer::new(),
             output: LinkBuffer::new(),
-            place: Place {
-                home,
-                driver,
-                key: Cell::new(NO_KEY),
-                given: Cell::new(0),
-                waited: Cell::new((0, Duration::ZERO)),
-            },
+            place: Place::new(home, driver),
             error: None,
             begun_at: None,
             consumed_before: 0,
@@ -83,7 +62,7 @@ impl Connection {
     }
 
     pub(super) fn driver(&self) -> u64 {
-        self.place.driver
+        self.place.driver()
     }
 
     pub(super) fn key(&self) -> Key {
@@ -93,12 +72,11 @@ impl Connection {
     /// Becomes the working set of a connection.
     #[inline]
     pub(super) fn enter(&mut self, key: Key) {
-        self.place.key.set(key);
-        self.place.waited.take();
+        self.place.enter(key);
     }
 
     pub(super) fn leave(&mut self) {
-        self.place.key.set(NO_KEY);
+        self.place.leave();
     }
 
     /// Counts what was put into the input.
@@ -513,78 +491,6 @@ impl Connection {
 }
 
 const IN_USE: &str = "a connection has a place while its handler runs";
-
-impl Place {
-    pub(super) fn with_slot<R>(&self, f: impl FnOnce(&mut Slot) -> R) -> Option<R> {
-        self.home.state.borrow_mut().slot(self.key.get()).map(f)
-    }
-
-    /// Whether it is worth reading or writing.
-    pub(super) fn check(&self) -> io::Result<()> {
-        let checked = self.with_slot(|slot| {
-            if slot.has(flag::CLOSING | flag::BROKEN | flag::GONE) {
-                let error = slot.extra.as_ref().and_then(|extra| extra.error.as_ref());
-                return Err(match error {
-                    Some(error) => again(error),
-                    None => Closed::error(),
-                });
-            }
-            Ok(())
-        });
-        checked.unwrap_or_else(|| Err(Closed::error()))
-    }
-
-    /// Waits until something happens, which `listen` has noted where to look for.
-    pub(super) fn wait(
-        &self,
-        deadline: Time,
-        listen: impl FnOnce(&mut Extra, Waker),
-    ) -> io::Result<Outcome> {
-        self.home.state.borrow_mut().send_all();
-        let wait = Wait::begin(Reason::Events);
-        let waker = wait.waker();
-        if self.with_slot(|slot| listen(slot.extra(), waker)).is_none() {
-            return Err(Closed::error());
-        }
-        match wait.park(deadline) {
-            Outcome::Cancelled => Err(Cancelled::error()),
-            outcome => Ok(outcome),
-        }
-    }
-
-    fn output_waits_above_mark(&self) -> bool {
-        let mut state = self.home.state.borrow_mut();
-        let Some(options) = state.options(self.key.get()) else {
-            return false;
-        };
-        // The turn of who has parked is over, and the driver may be asleep.
-        let has_parked = self.home.driver() != self.driver;
-        if has_parked || state.put_bytes() > options.high_mark {
-            state.send_all();
-        }
-        let slot = state.slot(self.key.get());
-        slot.is_some_and(|slot| slot.has(flag::OVER))
-    }
-
-    /// Waits until enough was sent.
-    fn wait_while(&self, waits: impl Fn(&mut Slot) -> bool) -> io::Result<()> {
-        while self.with_slot(&waits).unwrap_or(false) {
-            self.check()?;
-            self.wait(Time::NEVER, |extra, waker| extra.writer = Some(waker))?;
-        }
-        Ok(())
-    }
-}
-
-impl Sink for Place {
-    fn flush(&self, output: &mut LinkBuffer) -> io::Result<()> {
-        self.home.state.borrow_mut().put(self.key.get(), output);
-        if self.output_waits_above_mark() {
-            self.wait_while(|slot| slot.has(flag::OVER))?;
-        }
-        self.check()
-    }
-}
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::connection::Place;
+use super::place::Place;
 use super::slot::flag;
 use crate::buf::{LinkBuffer, Source};
 use crate::fd::Closed;

@@ -124,7 +124,7 @@
 // | `event_loop`, `listener`, `client`, `stream` | the server, and where its connections come from |
 // | `options` | how they are treated |
 // | `placement`, `even` | which worker gets which, and when they move |
-// | `connection`, `received` | what a handler has of a connection |
+// | `connection`, `place`, `received` | what a handler has of a connection |
 // | `handle`, `answer` | what others have of it |
 // | `fill` | receiving for a handler that waits |
 // | `slot`, `stash` | what a loop keeps of a connection |
@@ -167,6 +167,7 @@ mod operated;
 mod operator;
 mod operators;
 mod options;
+mod place;
 mod placement;
 mod received;
 mod remote;
