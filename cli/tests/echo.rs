@@ -133,11 +133,12 @@ fn figures_come_when_something_changes() {
         for stream in &mut streams {
             round_trip(stream, &bytes(1, 100));
         }
-        // The acceptor is one, and there is one for each of the connections, or the workers.
+        // The acceptor is one, and there is one for each of the connections, or two for each
+        // of the workers.
         let tasks = match (mode, workers) {
             ("task", _) => "6 tasks",
-            (_, "1") => "2 tasks",
-            _ => "3 tasks",
+            (_, "1") => "3 tasks",
+            _ => "5 tasks",
         };
         server.says_all(&[
             "5 connections, ",

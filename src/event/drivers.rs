@@ -85,10 +85,15 @@ impl Loop {
 
     #[cold]
     fn start_spare(&self) -> bool {
-        if self.stopping.get() {
-            return false;
-        }
-        if !self.is_starting.get() {
+        self.launch_spare();
+        // It is there when it has run: if it gets no stack it has not.
+        task::yield_now();
+        self.has_spare()
+    }
+
+    /// Starts one, unless one is on its way.
+    fn launch_spare(&self) {
+        if !self.stopping.get() && !self.is_starting.get() {
             let stack_size = self.stack_size.get();
             let body = move || {
                 if let Some(here) = Self::here() {
@@ -100,9 +105,6 @@ impl Loop {
             let started = self.workers.spawn_on(self.worker, spawn).is_ok();
             self.is_starting.set(started);
         }
-        // It is there when it has run: if it gets no stack it has not.
-        task::yield_now();
-        self.has_spare()
     }
 
     fn begin_as_spare(self: Rc<Self>, stack_size: usize) {
@@ -110,7 +112,8 @@ impl Loop {
         if let Some(waker) = self.kick.take() {
             waker.wake(Outcome::Woken);
         }
-        if self.wait_as_spare(stack_size) {
+        let is_needed = self.driver.get() == NOBODY && !self.stopping.get();
+        if is_needed || self.wait_as_spare(stack_size) {
             self.run(stack_size);
         }
     }
@@ -126,25 +129,23 @@ impl Loop {
         if self.stopping.get() || has_enough || stack_size < self.stack_size.get() {
             return false;
         }
+        // Not earlier: one on a small stack is better than none.
+        self.dismiss_spares(stack_size);
         let wait = Wait::begin(Reason::Events);
         let waker = wait.waker();
         self.spares.borrow_mut().push(Spare { waker, stack_size });
         let outcome = wait.park(Time::NEVER);
+        // Unless somebody has chosen it.
         let mut spares = self.spares.borrow_mut();
-        if let Some(place) = spares.iter().position(|spare| spare.waker == waker) {
-            // Nobody has chosen it.
-            spares.remove(place);
-            return false;
-        }
+        spares.retain(|spare| spare.waker != waker);
         outcome == Outcome::Woken
     }
 
     /// Spares that wait on smaller stacks end: nobody chooses them any more.
     pub(super) fn dismiss_spares(&self, enough: usize) {
-        for spare in &*self.spares.borrow() {
-            if spare.stack_size < enough {
-                spare.waker.wake(Outcome::Woken);
-            }
+        let mut spares = self.spares.borrow_mut();
+        for spare in spares.extract_if(.., |spare| spare.stack_size < enough) {
+            spare.waker.wake(Outcome::Closed);
         }
     }
 
@@ -163,10 +164,12 @@ impl Loop {
     fn take_spare(&self) -> Option<Waker> {
         let enough = self.stack_size.get();
         let mut spares = self.spares.borrow_mut();
-        let place = spares
-            .iter()
-            .rposition(|spare| spare.stack_size >= enough)?;
-        Some(spares.remove(place).waker)
+        let place = spares.iter().rposition(|spare| spare.stack_size >= enough);
+        match place {
+            Some(place) => Some(spares.remove(place).waker),
+            // It hands over as soon as there is another one.
+            None => spares.pop().map(|spare| spare.waker),
+        }
     }
 
     /// The task that drove is about to park.
@@ -175,9 +178,9 @@ impl Loop {
         let remote = key.and_then(|key| self.state.borrow_mut().park(key));
         self.parked.borrow_mut().insert(self.driver.get(), remote);
         self.driver.set(NOBODY);
-        if !self.stopping.get() {
-            // There is one, unless the runtime ends. Then who parks comes back at once.
-            self.appoint();
+        if !self.stopping.get() && !self.appoint() {
+            // The one that comes drives.
+            self.launch_spare();
         }
     }
 

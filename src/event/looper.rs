@@ -135,7 +135,6 @@ impl Loop {
         self.phase_time.set(time.unwrap_or(Duration::MAX));
         state.phase_bytes = bytes.unwrap_or(usize::MAX);
         self.stack_size.set(stack_size);
-        self.dismiss_spares(stack_size);
     }
 
     /// One turn. Returns whether this task drives on.

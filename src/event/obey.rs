@@ -84,7 +84,13 @@ impl Loop {
                     if let Some(slot) = state.slot(key) {
                         slot.set(flag::CLOSING | flag::BROKEN | flag::LEAVING);
                         slot.wake_handler();
+                        let shared = slot.extra.as_ref().and_then(|it| it.shared.clone());
                         state.drop_output(key);
+                        state.room(key);
+                        // Who writes by a handle waits for nothing any more.
+                        if let Some(shared) = shared {
+                            shared.end();
+                        }
                         state.tell_the_end(key);
                         state.queue(key);
                     }

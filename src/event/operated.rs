@@ -5,7 +5,7 @@
 //! watched here is not watched any more at the end.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use super::looper::Loop;
 use super::operator::{Operate, Then};
@@ -29,7 +29,8 @@ pub(super) struct Operated<F, O> {
 
 /// What is watched.
 enum Watched {
-    Itself,
+    /// The descriptor itself, of this number. It may name another one later.
+    Itself(RawFd),
     /// A worker watches a descriptor once.
     Duplicate(OwnedFd),
 }
@@ -83,7 +84,12 @@ impl<F: AsFd + Send, O: Operate<F>> Session for Operated<F, O> {
             return;
         };
         match self.watched.take() {
-            Some(Watched::Itself) => poll::unwatch(descriptor.as_fd()),
+            Some(Watched::Itself(number)) => {
+                let watched = descriptor.as_fd();
+                if watched.as_raw_fd() == number {
+                    poll::unwatch(watched);
+                }
+            }
             Some(Watched::Duplicate(duplicate)) => poll::unwatch(duplicate.as_fd()),
             None => {}
         }
@@ -95,7 +101,7 @@ impl<F: AsFd + Send, O: Operate<F>> Session for Operated<F, O> {
 /// because a task has waited for it.
 fn watch(descriptor: BorrowedFd<'_>, key: Key) -> io::Result<Watched> {
     match poll::watch(descriptor, key.0) {
-        Ok(()) => Ok(Watched::Itself),
+        Ok(()) => Ok(Watched::Itself(descriptor.as_raw_fd())),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             let duplicate = descriptor.try_clone_to_owned()?;
             poll::watch(duplicate.as_fd(), key.0)?;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::Options;
 use super::census::Question;
 use super::even::Busyness;
+use super::guarded::guarded;
 use super::handle::Shared;
 use super::mailbox::Mailbox;
 use super::session::Session;
@@ -155,7 +156,13 @@ impl Remote {
 
     /// The loop ends: what is sent from now on is refused, as is what was not obeyed.
     pub(super) fn close(&self) {
-        self.commands.close().into_iter().for_each(Command::refuse);
+        for command in self.commands.close() {
+            // A session on its way has what is a user's.
+            let _ = guarded(|| {
+                command.refuse();
+                Ok(())
+            });
+        }
     }
 
     /// Whether there is no loop any more.

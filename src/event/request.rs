@@ -175,17 +175,18 @@ impl Loop {
             if is_leaving && is_paused && !is_over {
                 // Nobody reads the rest of it.
                 skip(&mut state.arena, len);
-                return self.begin_end(state, key, connection);
+                return match state.has_settled(key) {
+                    true => self.begin_end(state, key, connection),
+                    false => None,
+                };
             }
-            if len > 0 {
-                state.keep(key, len);
-                if is_part && !is_over {
-                    state.slot(key)?.extra().begun_at.get_or_insert(now);
-                    state.arm(key);
-                }
-                if state.slot(key)?.has(flag::READABLE) {
-                    state.queue(key);
-                }
+            state.keep(key, len);
+            if is_part && !is_over {
+                state.slot(key)?.extra().begun_at.get_or_insert(now);
+                state.arm(key);
+            }
+            if len > 0 && state.slot(key)?.has(flag::READABLE) {
+                state.queue(key);
             }
             return None;
         }
@@ -223,8 +224,11 @@ impl Loop {
             return None;
         }
         if flags & flag::DETACHING != 0 && flags & flag::ENDED == 0 {
-            // Who gets the socket gets this.
+            // Who gets the socket gets this, and what else there is in this phase.
             state.keep(key, len);
+            if state.parts.iter().any(|part| part.key == key) {
+                return None;
+            }
         } else {
             skip(&mut state.arena, len);
         }
@@ -354,7 +358,7 @@ impl Loop {
         // What trickles in is as old as its first byte.
         let begun_at = connection.begun_at.filter(|_| !connection.has_consumed());
         let begun_at = begun_at.unwrap_or(now);
-        let mut waits_for_more = false;
+        let (mut waits_for_more, mut is_useless) = (false, false);
         let (mut limit, mut surplus) = (None, None);
         match verdict {
             Verdict::Goes(need) => {
@@ -365,8 +369,11 @@ impl Loop {
                     let most = counted.remote().options.frame_limit;
                     limit = (need as usize > most).then_some(need as usize);
                     if slot.has(flag::FINISHED) {
-                        // It will not come.
-                        slot.set(flag::CLOSING);
+                        // It will not come, but for what has come meanwhile. Without, what
+                        // is left is of no use, and when all is answered it ends.
+                        (slot.need, waits_for_more) = (0, false);
+                        is_useless = slot.stashed() == 0;
+                        slot.set(flag::AGAIN);
                     }
                 }
             }
@@ -385,7 +392,7 @@ impl Loop {
             slot.extra().error.get_or_insert_with(|| too_long(need));
         }
         let is_closing = slot.has(flag::CLOSING);
-        if left > 0 && (!is_closing || slot.has(flag::DETACHING)) {
+        if left > 0 && !is_useless && (!is_closing || slot.has(flag::DETACHING)) {
             slot.put_back(&mut connection.input);
             if waits_for_more {
                 slot.extra().begun_at = Some(begun_at);

@@ -184,7 +184,10 @@ impl Slot {
     /// Whether somebody will answer who is no handler.
     pub(super) fn awaits_answers(&self) -> bool {
         let shared = self.extra.as_ref().and_then(|extra| extra.shared.as_ref());
-        shared.is_some_and(|shared| shared.owed.load(Ordering::Relaxed) > 0)
+        // In this order: what is written for the last answer is in the inbox before it ends.
+        shared.is_some_and(|shared| {
+            shared.owed.load(Ordering::Acquire) > 0 || shared.queued.load(Ordering::Relaxed) > 0
+        })
     }
 
     /// Notes why it ends. Gives back what came after the first.

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-use netpoll::event::{Connection, Next, Options};
+use netpoll::event::{Answer, Connection, Next, Options};
 use netpoll::sync::mpsc as tasks;
 use netpoll::thread;
 
@@ -30,6 +30,65 @@ fn pain_08_a_peer_that_has_finished_gets_its_answers() {
         client.shutdown(Shutdown::Write).unwrap();
         assert_eq!(rest(&client), b"REQUEST");
         server.end();
+    });
+}
+
+/// However little is between the answer, its drop, and what the loop learns of the peer.
+#[test]
+fn no_answer_is_lost_that_comes_while_the_peer_finishes() {
+    on_workers(|| {
+        let (sender, requests) = std::sync::mpsc::channel::<Answer>();
+        let answering = std::thread::spawn(move || {
+            for answer in requests {
+                answer.write("answer").unwrap();
+            }
+        });
+        let server = Server::new(move |connection: &mut Connection| {
+            connection.reader().skip(connection.reader().len())?;
+            sender.send(connection.answer_later()).unwrap();
+            Ok(Next::Again)
+        });
+        for _ in 0..400 {
+            let mut client = server.connect();
+            client.write_all(b"request").unwrap();
+            client.shutdown(Shutdown::Write).unwrap();
+            assert_eq!(rest(&client), b"answer");
+        }
+        server.end();
+        answering.join().unwrap();
+    });
+}
+
+/// A peer that ends with a part of a request, or with something that is none, has sent others
+/// before.
+#[test]
+fn what_is_of_no_use_at_the_end_keeps_nobody_from_an_answer() {
+    on_workers(|| {
+        for says_what_it_needs in [true, false] {
+            let server = Server::new(move |connection: &mut Connection| {
+                let reader = connection.reader();
+                let Some(request) = reader.try_next(4) else {
+                    return Ok(match says_what_it_needs {
+                        true => Next::Need(4),
+                        false => Next::Again,
+                    });
+                };
+                let request = request.to_ascii_uppercase();
+                let answer = connection.answer_later();
+                thread::spawn(move || {
+                    thread::sleep(Duration::from_millis(2));
+                    answer.write(request)
+                });
+                Ok(Next::Again)
+            });
+            for end in [&b""[..], b"\r\n"] {
+                let mut client = server.connect();
+                client.write_all(&[b"ping", end].concat()).unwrap();
+                client.shutdown(Shutdown::Write).unwrap();
+                assert_eq!(rest(&client), b"PING");
+            }
+            server.end();
+        }
     });
 }
 

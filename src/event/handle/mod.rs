@@ -341,7 +341,7 @@ impl ConnectionHandle {
     /// Where it was the last one, the loop sees whether the connection was kept for it.
     pub(super) fn owe_no_more(&self) {
         let inbox = lock(&self.shared.inbox);
-        if self.shared.owed.fetch_sub(1, Ordering::Relaxed) == 1 && self.is_active() {
+        if self.shared.owed.fetch_sub(1, Ordering::Release) == 1 && self.is_active() {
             self.note(inbox);
         }
     }

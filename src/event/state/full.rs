@@ -2,7 +2,8 @@
 //!
 //! Each event loop has a bound of its own, and one that has come to it holds up no others of
 //! the worker. Its connections for which a handler would be called wait here instead, in order,
-//! and nothing is received from them, until a handler has come back.
+//! and nothing is received from them, until a handler has come back. Those that are closed
+//! wait for nobody.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -56,12 +57,13 @@ impl State {
     fn hold(&mut self, key: Key) -> bool {
         let mut lists = std::mem::take(&mut self.full);
         let is_held = self.slot(key).is_some_and(|slot| {
+            // Nobody is called for these, or only to be told of the end.
+            if slot.has(flag::BUSY | flag::ENDED | flag::CLOSING) {
+                slot.clear(flag::HELD);
+                return false;
+            }
             if slot.has(flag::HELD) {
                 return true;
-            }
-            // Nobody is called for these.
-            if slot.has(flag::BUSY | flag::ENDED) {
-                return false;
             }
             let counted = slot.counted.as_ref();
             let is_its = |full: &&mut Full| {

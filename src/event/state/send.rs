@@ -145,7 +145,7 @@ impl State {
     }
 
     /// Less waits to be sent than before.
-    pub(super) fn room(&mut self, key: Key) {
+    pub(in crate::event) fn room(&mut self, key: Key) {
         let Some(slot) = self.slot(key) else {
             return;
         };
