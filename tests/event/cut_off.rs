@@ -103,3 +103,36 @@ fn of_a_worker_that_does_not_answer_all_are_cut_off() {
     }
     drop(runtime);
 }
+
+/// Who waits to write by a handle learns of the end at once, though the handler is parked.
+#[test]
+fn a_writer_by_handle_does_not_wait_for_a_handler_that_is_cut_off() {
+    on_workers(|| {
+        let stop = Arc::new(AtomicBool::new(false));
+        let parked = Arc::clone(&stop);
+        let (sender, handles) = netpoll::sync::mpsc::channel();
+        let server = Server::new(move |connection: &mut Connection| {
+            connection.reader().skip(connection.reader().len())?;
+            sender.send(connection.handle()).unwrap();
+            while !parked.load(Ordering::Relaxed) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            Ok(Next::Again)
+        });
+        let mut client = server.connect();
+        client.write_all(b"go").unwrap();
+        let handle = handles.recv().unwrap();
+        let writer = thread::spawn({
+            let handle = handle.clone();
+            move || {
+                while handle.write(vec![b'x'; 1 << 20]).is_ok() {}
+                handle.is_active()
+            }
+        });
+        until("it waits", || handle.unsent() > 256 << 10);
+        assert_eq!(server.event_loop.shutdown(Instant::now()).cut_off, 1);
+        assert!(!writer.join().unwrap());
+        stop.store(true, Ordering::Relaxed);
+        server.end();
+    });
+}

@@ -1,8 +1,8 @@
 //! Several event loops on the same workers.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -127,6 +127,9 @@ fn connections_that_wait_for_the_handlers_of_others_end_with_their_event_loop() 
             count += parked.try_iter().count();
             count > 0
         });
+        // Those that the listener still has go with it.
+        let accepted = || server.event_loop.metrics().accepted == 30;
+        until("all are accepted", accepted);
         let ending = thread::spawn({
             let event_loop = server.event_loop.clone();
             move || event_loop.shutdown(Instant::now() + LONG)
@@ -283,4 +286,92 @@ fn handlers_that_wait_get_their_input_when_no_task_can_be_started() {
             });
         },
     );
+}
+
+/// Nobody waits for a handler with being closed: neither what is held nor what is idle.
+#[test]
+fn a_shutdown_cuts_off_also_what_waits_for_the_handlers_of_others() {
+    on_workers(|| {
+        let gate = Arc::new(Gate::default());
+        let waits = Arc::clone(&gate);
+        let (send, parked) = mpsc::channel();
+        let server = Server::with_options(
+            move |connection: &mut Connection| {
+                if connection.reader().read_byte()? == b'p' {
+                    send.send(()).unwrap();
+                    waits.pass();
+                }
+                connection.writer().write_byte(b'.');
+                Ok(Next::Again)
+            },
+            Options::new().most_parked(1),
+        );
+        let mut clients: Vec<_> = (0..20).map(|_| server.connect()).collect();
+        for client in &mut clients {
+            client.write_all(b"a").unwrap();
+            client.read_exact(&mut [0]).unwrap();
+        }
+        let (busy, idle) = clients.split_at_mut(10);
+        for client in &mut *busy {
+            client.write_all(b"p").unwrap();
+        }
+        until("one is parked", || parked.try_recv().is_ok());
+        server.event_loop.shutdown(Instant::now());
+        // While the handlers are still parked.
+        for client in busy.iter_mut().chain(idle) {
+            let end = client.read(&mut [0]);
+            assert!(end.is_err() || matches!(end, Ok(0)), "{end:?}");
+        }
+        gate.open();
+        server.end();
+    });
+}
+
+/// An event loop that wants larger stacks comes while the driver's handler gives way, and
+/// then waits for what a driver brings.
+#[test]
+fn larger_stacks_come_while_a_handler_is_about_to_wait() {
+    on(1, || {
+        let (send, begun) = mpsc::channel();
+        let there = Arc::new(AtomicBool::new(false));
+        let is_there = Arc::clone(&there);
+        let first = Server::new(move |connection: &mut Connection| {
+            if connection.reader().read_byte()? == b'e' {
+                return echo_byte(connection, b'e');
+            }
+            send.send(()).unwrap();
+            // Operations that do not wait, and give way now and then.
+            let (mut one, mut other) = UnixStream::pair()?;
+            while !is_there.load(Ordering::Relaxed) {
+                one.write_all(b"1")?;
+                other.read_exact(&mut [0])?;
+            }
+            let byte = connection.reader().read_byte()?;
+            echo_byte(connection, byte)
+        });
+        let mut client = first.connect();
+        assert_eq!(round_trip(&client, b"e"), b"e");
+        client.write_all(b"1").unwrap();
+        until("it has begun", || begun.try_recv().is_ok());
+        let second = Server::with_options(echo, Options::new().stack_size(1 << 20));
+        let other = second.connect();
+        // Until the second one has been installed on the worker.
+        for _ in 0..100 {
+            thread::yield_now();
+        }
+        there.store(true, Ordering::Relaxed);
+        client.write_all(b"2").unwrap();
+        let mut reply = [0];
+        client.read_exact(&mut reply).unwrap();
+        assert_eq!(&reply, b"2");
+        assert_eq!(round_trip(&other, b"other"), b"other");
+        drop((client, other));
+        second.end();
+        first.end();
+    });
+}
+
+fn echo_byte(connection: &mut Connection, byte: u8) -> io::Result<Next> {
+    connection.writer().write_byte(byte);
+    Ok(Next::Again)
 }

@@ -46,10 +46,15 @@ fn pain_12_a_busy_worker_keeps_none_that_have_not_started() {
         })
         .unwrap();
     until("the others have run", || ran.load(Ordering::Relaxed) == 100);
-    let (name, text) = told.recv_timeout(LONG).unwrap();
+    // A worker that gets no processor for a while is told of, too.
+    let text = loop {
+        let (name, text) = told.recv_timeout(LONG).unwrap();
+        if name.as_deref() == Some("hog") {
+            break text;
+        }
+    };
     release.store(true, Ordering::Relaxed);
     hog.join().unwrap();
-    assert_eq!(name.as_deref(), Some("hog"), "{text}");
     assert!(
         text.contains("runtimes/watching.rs"),
         "it says where the task was spawned: {text}"
@@ -66,8 +71,11 @@ fn the_monitor_tells_blocking_from_computing() {
         .build()
         .unwrap();
     let task = runtime.spawn(|| std::thread::sleep(Duration::from_millis(200)));
-    let stuck = told.recv_timeout(LONG).unwrap();
-    assert!(matches!(stuck.thread_is, Doing::InSystemCall(_)), "{stuck}");
+    // Before it sleeps, the worker may have to wait for a processor.
+    while !matches!(
+        told.recv_timeout(LONG).unwrap().thread_is,
+        Doing::InSystemCall(_)
+    ) {}
     task.join().unwrap();
 }
 
