@@ -125,7 +125,7 @@ fn a_connection_ends_with_the_last_answer_it_owes() {
 }
 
 #[test]
-fn shutdown_waits_for_answers() {
+fn pain_11_shutdown_waits_for_answers() {
     on_workers(|| {
         let (sender, answers) = tasks::channel();
         let server = Server::new(move |connection: &mut Connection| {

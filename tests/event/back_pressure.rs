@@ -61,7 +61,7 @@ fn reply_to(byte: u8, connection: &Connection, handled: &AtomicUsize) {
 }
 
 #[test]
-fn pain_09_large_replies_to_small_requests() {
+fn pain_02_large_replies_to_small_requests() {
     on_workers(|| {
         for finishes in [false, true] {
             let handled: Arc<AtomicUsize> = Arc::default();
@@ -94,7 +94,7 @@ impl FrameHandler for Frames {
 }
 
 #[test]
-fn pain_09_large_replies_to_small_frames() {
+fn pain_02_large_replies_to_small_frames() {
     on_workers(|| {
         let handled: Arc<AtomicUsize> = Arc::default();
         let handler = Framed::new(1, |_: &[u8]| Ok(1), Frames(Arc::clone(&handled)));
@@ -200,7 +200,7 @@ fn a_flush_waits_until_the_low_mark() {
 
 /// A handler that waits for more than may wait, without saying so, waits in vain.
 #[test]
-fn pain_09_input_that_a_handler_does_not_want_is_bounded() {
+fn pain_02_input_that_a_handler_does_not_want_is_bounded() {
     on_workers(|| {
         const MARK: usize = 8 << 10;
         let (handler, ends) = Telling::new(|connection: &mut Connection| {

@@ -23,7 +23,7 @@ fn trickle(mut client: impl Write) {
 }
 
 #[test]
-fn pain_14_a_line_that_trickles_in_takes_too_long() {
+fn pain_07_a_line_that_trickles_in_takes_too_long() {
     on_workers(|| {
         type Line = fn(&mut Connection) -> io::Result<Next>;
         let looks: Line = |connection| {
