@@ -131,7 +131,7 @@
 // | `state/` | connections come and go, receiving, sending, timers: calls nobody |
 // | `looper`, `drivers` | the loop of a worker, and who drives it |
 // | `obey` | what it is told |
-// | `request` | running the handlers of one connection |
+// | `begin`, `request` | what is to be called for a connection; calling it |
 // | `guarded` | a panic of theirs ends one connection, and nothing else |
 // | `remote`, `mailbox` | what other threads reach of a loop |
 // | `tally`, `census` | what is counted on all workers |
@@ -148,6 +148,7 @@
 
 mod answer;
 mod atomic;
+mod begin;
 mod census;
 mod client;
 mod connection;
