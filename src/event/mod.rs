@@ -56,7 +56,8 @@
 //! - **Nothing that a peer does makes memory grow beyond the marks.** What it sends is
 //!   read as it is handled; what it does not take stops the reading of its requests.
 //! - **Closing sends first.** What was written is sent, within
-//!   [a time](Options::close_timeout); what was received when the peer closes is handled.
+//!   [a time](Options::close_timeout); what was received when the peer closes is handled, and
+//!   answered, also [by others](Connection::answer_later) than its handler.
 //!   A connection that this end closes while its peer goes on sending is not reset, which
 //!   would destroy the reply: for [a while](Options::linger) what comes is thrown away.
 //! - **Timeouts** are those of [`Options`], or of [a
