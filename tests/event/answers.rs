@@ -154,7 +154,7 @@ fn pain_11_shutdown_waits_for_answers() {
 /// An answer that takes long is not a connection on which nothing happens.
 #[test]
 fn who_waits_for_an_answer_is_not_idle() {
-    const LIMIT: Duration = Duration::from_millis(20);
+    const LIMIT: Duration = Duration::from_millis(60);
     on_workers(|| {
         let server = Server::with_options(
             |connection: &mut Connection| {
@@ -168,10 +168,17 @@ fn who_waits_for_an_answer_is_not_idle() {
             },
             Options::new().idle_timeout(LIMIT),
         );
-        let mut client = server.connect();
-        client.write_all(b"request").unwrap();
-        // Then nothing happens, and it is closed.
-        assert_eq!(rest(&client), b"answer");
+        loop {
+            let begun_at = Instant::now();
+            let mut client = server.connect();
+            let sent = client.write_all(b"request");
+            if sent.is_ok() && begun_at.elapsed() < LIMIT / 2 {
+                // Then nothing happens, and it is closed.
+                assert_eq!(rest(&client), b"answer");
+                break;
+            }
+            // It was idle itself, on a busy machine.
+        }
         server.end();
     });
 }

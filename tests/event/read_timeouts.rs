@@ -77,6 +77,7 @@ fn a_slow_handler_is_not_the_fault_of_its_peer() {
             assert_eq!(*ends.lock().unwrap(), [None]);
         } else {
             // The second part came late, on a busy machine; then there was no reply at all.
+            until("it has ended", || !ends.lock().unwrap().is_empty());
             assert_eq!(*ends.lock().unwrap(), [Some(io::ErrorKind::TimedOut)]);
         }
         server.end();
