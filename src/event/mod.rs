@@ -67,10 +67,9 @@
 //! # Phases
 //!
 //! A worker receives from all sockets that have something, up to 64 KiB in all, then runs
-//! the handlers, then sends, one system call for each connection. That is faster than to
-//! do it one connection after the other, and it is why a reply may wait for other
-//! handlers of the phase, though not longer than [half a millisecond](Options::phase) plus
-//! the one that runs.
+//! the handlers, then sends, one system call for each connection. So a reply may wait for
+//! other handlers of the phase, though not longer than [half a
+//! millisecond](Options::phase) plus the one that runs.
 //!
 //! # The worker's thread-locals
 //!

@@ -180,8 +180,8 @@ impl Options {
     }
 
     /// What one phase of a worker is made of, see the [module](super): so many bytes of
-    /// input, 64 KiB, and replies are sent after so long, 500 microseconds, at the next
-    /// handler's end. Event loops that share a worker share its phases: of several the
+    /// input, 64 KiB; and replies are sent when they are more than that, or after so long,
+    /// 500 microseconds, at the next handler's end. Event loops that share a worker share its phases: of several the
     /// smallest bytes count, and the shortest time.
     #[doc(alias = "BufferSize")]
     #[must_use]
