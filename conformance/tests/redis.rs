@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 
 use netpoll::net::{TcpListener, TcpStream};
@@ -185,24 +186,38 @@ fn a_server_that_is_silent_is_given_up() {
 /// A `redis-server` of our own, ended when dropped.
 struct RealServer {
     child: Child,
-    port: u16,
+    address: SocketAddr,
 }
 
 impl RealServer {
     /// Nothing if there is no such program here.
     fn start() -> Option<Self> {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = port.local_addr().unwrap().port();
+        // An address of this process alone: between the moment that a port is found free
+        // and the one at which the server takes it, nobody else gets it.
+        let [.., one, two, three] = std::process::id().to_be_bytes();
+        let ip = Ipv4Addr::new(127, one.max(1), two, three);
         let child = Command::new("redis-server")
-            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .args(["--port", &port.to_string()])
+            .args(["--bind", &ip.to_string(), "--port", "6379"])
+            .args(["--save", "", "--appendonly", "no"])
             .stdout(Stdio::null())
             .spawn();
         match child {
-            Ok(child) => Some(Self { child, port }),
+            Ok(child) => Some(Self {
+                child,
+                address: (ip, 6379).into(),
+            }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => panic!("redis-server: {error}"),
         }
+    }
+
+    fn wait_until_it_accepts(&mut self) {
+        let (child, address) = (&mut self.child, self.address);
+        until("redis-server accepts", || {
+            let status = child.try_wait().unwrap();
+            assert!(status.is_none(), "redis-server ended: {status:?}");
+            std::net::TcpStream::connect(address).is_ok()
+        });
     }
 }
 
@@ -215,19 +230,17 @@ impl Drop for RealServer {
 
 #[test]
 fn a_real_server() {
-    let Some(server) = RealServer::start() else {
+    let Some(mut server) = RealServer::start() else {
         println!("skipped: there is no redis-server on the PATH");
         return;
     };
-    let port = server.port;
-    until("redis-server accepts", || {
-        std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
-    });
+    server.wait_until_it_accepts();
+    let address = server.address;
     on_workers(move || {
         let clients: Vec<_> = (0..20)
             .map(|number| {
                 thread::spawn(move || {
-                    let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+                    let stream = TcpStream::connect(address).unwrap();
                     stream.set_read_timeout(Some(LONG)).unwrap();
                     stream.set_nodelay(true).unwrap();
                     talk(stream, &number.to_string());

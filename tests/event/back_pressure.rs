@@ -11,7 +11,7 @@ use netpoll::event::{Connection, FrameHandler, Framed, Handler, Next, Options};
 use netpoll::sync::mpsc;
 use netpoll::thread;
 
-use crate::common::{on_workers, until};
+use crate::common::{LONG, on_workers, until};
 use crate::limits::Telling;
 use crate::support::{Server, echo, rest, round_trip};
 
@@ -178,22 +178,15 @@ fn a_flush_waits_until_the_low_mark() {
         );
         let mut client = server.connect();
         client.write_all(b"go").unwrap();
-        // Piece by piece, so that it does not become empty in between.
-        let mut buffer = vec![0; 64 << 10];
-        let mut read = 0;
-        let unsent = loop {
-            if let Ok(unsent) = flushed.try_recv() {
-                break unsent;
-            }
-            assert!(read < LEN, "it waited until all was sent");
-            read += client.read(&mut buffer).unwrap();
-            thread::yield_now();
-        };
+        // No more than brings it to the low mark, with something to spare. The rest is far
+        // more than the sockets take.
+        let mut buffer = vec![0; LEN];
+        let (first, rest) = buffer.split_at_mut(LEN - LOW + (1 << 20));
+        client.read_exact(first).unwrap();
+        let unsent = flushed.recv_timeout(LONG).expect("it returns");
         // A handle that is made later knows what waits.
         assert!(unsent > 0 && unsent <= LOW, "{unsent}");
-        while read < LEN {
-            read += client.read(&mut buffer).unwrap();
-        }
+        client.read_exact(rest).unwrap();
         server.end();
     });
 }

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use super::LONG;
@@ -81,9 +82,13 @@ impl Target {
         self.0.accept().is_ok()
     }
 
-    /// An address that refuses connections, as long as nobody listens there.
+    /// An address that refuses connections, as long as nobody listens there. Nobody else
+    /// is given it by chance: its host is this process's and this call's alone.
     pub fn refusing() -> SocketAddr {
-        Self::new().address()
+        static CALLS: AtomicU8 = AtomicU8::new(0);
+        let [.., high, low] = std::process::id().to_be_bytes();
+        let call = CALLS.fetch_add(1, Ordering::Relaxed) % 250;
+        Self::at(SocketAddr::from(([127, 1 + call, high, low], 0))).address()
     }
 }
 
