@@ -109,7 +109,7 @@ impl Connection {
         self.with_slot(options).flatten().unwrap_or(usize::MAX)
     }
 
-    fn with_slot<R>(&self, f: impl FnOnce(&mut Slot) -> R) -> Option<R> {
+    pub(super) fn with_slot<R>(&self, f: impl FnOnce(&mut Slot) -> R) -> Option<R> {
         self.place.with_slot(f)
     }
 
@@ -250,14 +250,16 @@ impl Connection {
     ///
     /// Where more waits to be sent than the [high mark](super::Options::output_marks),
     /// parks the task until it is the low one; the [write
-    /// timeout](super::Options::write_timeout) bounds that, which without it lasts for as
+    /// timeout](super::Options::write_timeout) bounds that, and the [write
+    /// deadline](Self::set_write_deadline); without them it lasts for as
     /// long as the peer stays and takes nothing.
     ///
     /// # Errors
     ///
     /// `NotConnected`, with [`Closed`]: it was closed; `TimedOut`: the
     /// peer took nothing for longer than the [write
-    /// timeout](super::Options::write_timeout); what sending failed with.
+    /// timeout](super::Options::write_timeout), which has closed it, or the write deadline
+    /// has passed, and it stays; what sending failed with.
     #[doc(alias = "Flush")]
     pub fn flush(&mut self) -> io::Result<()> {
         self.input.release();
@@ -358,18 +360,10 @@ impl Connection {
     ///
     /// These are durations, and each of them begins anew with what it bounds: a request that
     /// begins to come, output that the peer begins not to take, the last thing that happened.
-    /// A handler's waits have no deadline, a moment that bounds everything up to
-    /// it, as `SetDeadline` of Go's sets one. What is nearest to that is the time which is
-    /// left until then, `deadline.saturating_duration_since(Instant::now())`, set when a
-    /// request is begun. A stream that was [detached](Self::detach) has
-    /// [`set_deadline`](crate::net::TcpStream::set_deadline), and who writes by a handle
-    /// [`set_write_deadline`](ConnectionHandle::set_write_deadline).
+    /// A moment that bounds all of that up to it is [a deadline](Self::set_deadline).
     #[doc(alias = "SetReadTimeout")]
     #[doc(alias = "SetWriteTimeout")]
     #[doc(alias = "SetIdleTimeout")]
-    #[doc(alias = "SetDeadline")]
-    #[doc(alias = "SetReadDeadline")]
-    #[doc(alias = "SetWriteDeadline")]
     pub fn set_timeouts(
         &mut self,
         read: Option<Duration>,

@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use super::deadlines::read_too_late;
+use super::handle::Shared;
 use super::place::Place;
 use super::slot::flag;
 use crate::buf::{LinkBuffer, Source};
@@ -31,6 +33,10 @@ impl Source for Place {
                 return Ok(stashed);
             }
             self.check_open()?;
+            let read_deadline = self.deadline(Shared::read_deadline);
+            if read_deadline.is_past() {
+                return Err(read_too_late());
+            }
             let received = {
                 let mut state = self.home.state.borrow_mut();
                 let now = state.now;
@@ -76,9 +82,10 @@ impl Source for Place {
             };
             let begun = Time::now();
             let timeout = self.read_timeout();
-            let deadline = timeout.map_or(Time::NEVER, |timeout| {
+            let timed_out_at = timeout.map_or(Time::NEVER, |timeout| {
                 begun.after(timeout.saturating_sub(waited))
             });
+            let deadline = timed_out_at.min(read_deadline);
             let outcome = self.wait(deadline, |extra, waker| extra.reader = Some(waker))?;
             let waited = waited + Time::now().since(begun);
             self.waited.set((consumed, waited));
@@ -87,7 +94,7 @@ impl Source for Place {
                     extra.reader = None;
                 }
             });
-            if outcome == Outcome::Deadline {
+            if outcome == Outcome::Deadline && timed_out_at <= read_deadline {
                 return Err(io::Error::new(
                     io::ErrorKind::TimedOut,
                     "the peer did not send in time what is read",

@@ -152,6 +152,7 @@ mod begin;
 mod census;
 mod client;
 mod connection;
+mod deadlines;
 mod drivers;
 mod even;
 mod event_loop;

@@ -5,6 +5,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::handle::{Shared, too_late};
 use super::looper::Loop;
 use super::slot::{Extra, Key, Slot, flag};
 use crate::buf::{LinkBuffer, Sink};
@@ -102,13 +103,26 @@ impl Place {
         slot.is_some_and(|slot| slot.has(flag::OVER))
     }
 
-    /// Waits until enough was sent.
+    /// Waits until enough was sent, or the write deadline has come.
     pub(super) fn wait_while(&self, waits: impl Fn(&mut Slot) -> bool) -> io::Result<()> {
         while self.with_slot(&waits).unwrap_or(false) {
             self.check()?;
-            self.wait(Time::NEVER, |extra, waker| extra.writer = Some(waker))?;
+            let deadline = self.deadline(Shared::write_deadline);
+            if deadline.is_past() {
+                return Err(too_late());
+            }
+            self.wait(deadline, |extra, waker| extra.writer = Some(waker))?;
         }
         Ok(())
+    }
+
+    /// One of the deadlines that the connection may have.
+    pub(super) fn deadline(&self, which: impl Fn(&Shared) -> Time) -> Time {
+        let deadline = self.with_slot(|slot| {
+            let shared = slot.extra.as_ref()?.shared.as_ref()?;
+            Some(which(shared))
+        });
+        deadline.flatten().unwrap_or(Time::NEVER)
     }
 }
 

@@ -247,6 +247,9 @@ impl Loop {
             state.arm(key);
         } else {
             slot.slim();
+            if slot.extra.is_some() {
+                state.arm(key);
+            }
         }
         state.trash.empty(&mut connection.input);
         if let Some(error) = surplus {

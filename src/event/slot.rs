@@ -83,9 +83,14 @@ pub(super) mod flag {
     pub(crate) const HUNG_UP: u32 = 1 << 19;
     /// Too many handlers of its event loop are parked.
     pub(crate) const HELD: u32 = 1 << 20;
+    /// The read deadline has passed, and what came before is handled.
+    pub(crate) const LATE: u32 = 1 << 21;
     /// With any of these, nothing is received.
     pub(crate) const NOT_NOW: u32 =
-        BUSY | FINISHED | CLOSING | PAUSED | OVER | ENDED | OPERATOR | HELD;
+        BUSY | FINISHED | CLOSING | PAUSED | OVER | ENDED | OPERATOR | HELD | LATE;
+    /// With any of these, the read deadline means nothing: it is not the peer that is
+    /// waited for, or nothing is expected from it.
+    pub(crate) const NO_DEADLINE: u32 = BUSY | HELD | PAUSED | FINISHED | CLOSING | ENDED;
 }
 
 /// A place for a connection. It is small, because there are many that do nothing.
@@ -267,7 +272,9 @@ impl Extra {
         // Where the loop has the only one, nobody can ask for anything any more, and what was
         // asked for has been done: the command to look at it holds one, too, and who adopts
         // a connection looks before.
-        let is_unheld = |shared: &mut Arc<Shared>| Arc::get_mut(shared).is_some();
+        let is_unheld = |shared: &mut Arc<Shared>| {
+            Arc::get_mut(shared).is_some_and(|shared| !shared.has_deadlines())
+        };
         self.stash.len() == 0
             && self.output.is_none()
             && self.shared.as_mut().is_none_or(is_unheld)

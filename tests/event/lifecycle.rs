@@ -450,7 +450,7 @@ fn pain_10_connections_that_come_and_go_leave_no_descriptor() {
             for _ in 0..5 {
                 round(&server, &ends);
             }
-            assert_eq!(descriptors(), before);
+            until("the count is back", || descriptors() <= before);
         });
     });
 

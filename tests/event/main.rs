@@ -12,6 +12,7 @@ mod bounds;
 mod callbacks;
 mod clients;
 mod cut_off;
+mod deadlines;
 mod destructors;
 mod detach;
 mod forks;

@@ -132,39 +132,6 @@ impl ConnectionHandle {
         self.offer(bytes.into()).map_err(|(error, _)| error)
     }
 
-    /// Makes writing by handles of this connection fail with `TimedOut` from this moment
-    /// on, as [`TcpStream::set_write_deadline`](crate::net::TcpStream::set_write_deadline)
-    /// does: who waits then is woken. `None` takes it away. It may be set from any task,
-    /// and belongs to the connection, whichever of its handles sets it.
-    ///
-    /// It does not concern the handler, nor what was written before: for these there is
-    /// the [write timeout](super::Options::write_timeout), which ends the connection.
-    ///
-    /// # Examples
-    ///
-    /// Code that knows nothing of deadlines gives up in time:
-    ///
-    /// ```
-    /// use netpoll::buf::LinkBuffer;
-    /// use netpoll::event::{Connection, EventLoop, Next};
-    /// use netpoll::os::unix::net::UnixStream;
-    /// use std::io::{self, ErrorKind};
-    /// use std::time::{Duration, Instant};
-    ///
-    /// let (stream, _never_reads) = UnixStream::pair()?;
-    /// let event_loop = EventLoop::new(|_: &mut Connection| Ok(Next::Again));
-    /// let mut handle = event_loop.adopt(stream, LinkBuffer::new())?;
-    /// handle.set_write_deadline(Some(Instant::now() + Duration::from_millis(10)));
-    /// let error = io::copy(&mut io::repeat(7), &mut handle).unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::TimedOut);
-    /// # io::Result::Ok(())
-    /// ```
-    #[doc(alias = "SetWriteDeadline")]
-    #[doc(alias = "SetDeadline")]
-    pub fn set_write_deadline(&self, deadline: Option<Instant>) {
-        self.shared.set_write_deadline(Time::of(deadline));
-    }
-
     fn put(&self, mut bytes: Bytes, deadline: Time) -> io::Result<()> {
         let shared = &self.shared;
         loop {
@@ -320,7 +287,7 @@ impl ConnectionHandle {
     }
 
     /// Tells the loop something. Returns whether the connection stands.
-    fn want(&self, what: impl FnOnce(&mut Inbox)) -> bool {
+    pub(super) fn want(&self, what: impl FnOnce(&mut Inbox)) -> bool {
         if fork::is_child() {
             // The loop is its parent's.
             return false;
@@ -366,7 +333,7 @@ impl ConnectionHandle {
     }
 }
 
-fn too_late() -> io::Error {
+pub(super) fn too_late() -> io::Error {
     io::Error::new(
         io::ErrorKind::TimedOut,
         "the deadline of the operation has passed",

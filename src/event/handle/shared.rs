@@ -20,7 +20,9 @@ pub(in crate::event) struct Shared {
     pub(in crate::event) queued: AtomicUsize,
     /// What the loop has taken from there, or from the handler, and not sent.
     pub(in crate::event) unsent: AtomicUsize,
-    /// Handles write until then; see [`Time::to_bits`].
+    /// Receiving goes on until then; see [`Time::to_bits`].
+    read_deadline: AtomicU64,
+    /// The same for whoever waits to write.
     write_deadline: AtomicU64,
     /// Those who wait for less of both, or for the end.
     waiters: Mutex<WaitList>,
@@ -47,6 +49,8 @@ pub(in crate::event) struct Inbox {
     pub(in crate::event) detach: bool,
     pub(in crate::event) detached: Option<io::Result<Detached>>,
     pub(in crate::event) pause: Option<bool>,
+    /// A deadline was moved.
+    pub(in crate::event) moved: bool,
     /// The loop knows of it.
     pub(in crate::event) noted: bool,
 }
@@ -62,17 +66,34 @@ impl Shared {
             active: AtomicBool::new(true),
             queued: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),
+            read_deadline: AtomicU64::new(Time::NEVER.to_bits()),
             write_deadline: AtomicU64::new(Time::NEVER.to_bits()),
             waiters: Mutex::default(),
             owed: AtomicUsize::new(0),
         })
     }
 
-    pub(super) fn write_deadline(&self) -> Time {
+    pub(in crate::event) fn read_deadline(&self) -> Time {
+        Time::from_bits(self.read_deadline.load(Ordering::Relaxed))
+    }
+
+    /// Whoever waits for it is not told.
+    pub(in crate::event) fn set_read_deadline(&self, deadline: Time) {
+        self.read_deadline
+            .store(deadline.to_bits(), Ordering::Relaxed);
+    }
+
+    pub(in crate::event) fn write_deadline(&self) -> Time {
         Time::from_bits(self.write_deadline.load(Ordering::Relaxed))
     }
 
-    pub(super) fn set_write_deadline(&self, deadline: Time) {
+    /// Whether it is worth keeping without any handle.
+    pub(in crate::event) fn has_deadlines(&self) -> bool {
+        self.read_deadline() < Time::NEVER || self.write_deadline() < Time::NEVER
+    }
+
+    /// Tells those who write by handles.
+    pub(in crate::event) fn set_write_deadline(&self, deadline: Time) {
         self.write_deadline
             .store(deadline.to_bits(), Ordering::Relaxed);
         // Who looked before this lock was taken is woken; who looks afterwards sees it.

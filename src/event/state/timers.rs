@@ -11,6 +11,7 @@ use std::io;
 use std::time::Duration;
 
 use super::State;
+use crate::event::deadlines::read_too_late;
 use crate::event::slot::{Key, Slot, flag};
 use crate::sys::socket;
 use crate::task::{Outcome, Time};
@@ -20,9 +21,32 @@ const AGAIN: Duration = Duration::from_millis(1);
 /// Fewer entries than this are not worth a sweep.
 const SWEEP: usize = 64;
 
+/// What takes too long.
+#[derive(Clone, Copy)]
+enum Late {
+    Closing,
+    Frame,
+    Output,
+    Idle,
+    Deadline,
+}
+
+impl Late {
+    fn error(self) -> io::Error {
+        let what = match self {
+            Self::Deadline => return read_too_late(),
+            Self::Closing => "what was written could not be sent in time",
+            Self::Frame => "the peer did not complete in time what it began to send",
+            Self::Output => "the peer did not take in time what was sent",
+            Self::Idle => "nothing happened for too long",
+        };
+        io::Error::new(io::ErrorKind::TimedOut, what)
+    }
+}
+
 impl State {
     /// When something about a connection takes too long, and what.
-    fn due(slot: &Slot) -> Option<(Time, &'static str)> {
+    fn due(slot: &Slot) -> Option<(Time, Late)> {
         let options = &slot.counted.as_ref()?.remote().options;
         let own = (slot.extra.as_ref()).and_then(|extra| extra.timeouts.as_deref());
         let (read, write, idle) = match own {
@@ -34,33 +58,30 @@ impl State {
             ),
         };
         let mut due = None;
-        let mut at = |time: Time, what| {
+        let mut at = |time: Time, late| {
             if due.is_none_or(|(first, _)| time < first) {
-                due = Some((time, what));
+                due = Some((time, late));
             }
         };
         if let Some(extra) = &slot.extra {
             if let Some(close_at) = extra.close_at {
-                return Some((close_at, "what was written could not be sent in time"));
+                return Some((close_at, Late::Closing));
             }
             if let (Some(timeout), Some(begun_at)) = (read, extra.begun_at) {
-                at(
-                    begun_at.after(timeout),
-                    "the peer did not complete in time what it began to send",
-                );
+                at(begun_at.after(timeout), Late::Frame);
             }
             if let (Some(timeout), Some(full_at)) = (write, extra.full_at) {
-                at(
-                    full_at.after(timeout),
-                    "the peer did not take in time what was sent",
-                );
+                at(full_at.after(timeout), Late::Output);
+            }
+            if let Some(shared) = &extra.shared
+                && shared.read_deadline() < Time::NEVER
+                && !slot.has(flag::NO_DEADLINE)
+            {
+                at(shared.read_deadline(), Late::Deadline);
             }
         }
         if let Some(timeout) = idle {
-            at(
-                slot.active_at.after(timeout),
-                "nothing happened for too long",
-            );
+            at(slot.active_at.after(timeout), Late::Idle);
         }
         due
     }
@@ -122,8 +143,9 @@ impl State {
                 }
             }
             match Self::due(slot) {
+                Some((at, Late::Deadline)) if at <= now => self.pass_deadline(key),
                 Some((at, _)) if at <= now && self.is_behind(key) => {}
-                Some((at, what)) if at <= now => self.time_out(key, what),
+                Some((at, late)) if at <= now => self.time_out(key, late),
                 Some(_) => self.arm(key),
                 None => {}
             }
@@ -150,15 +172,28 @@ impl State {
         true
     }
 
-    fn time_out(&mut self, key: Key, what: &'static str) {
+    /// Nothing is received any more. What was is handled first, whichever worker is behind.
+    fn pass_deadline(&mut self, key: Key) {
+        let Some(slot) = self.slot(key) else {
+            return;
+        };
+        let waits_for_its_turn =
+            slot.has(flag::QUEUED) && slot.stashed() >= (slot.need as usize).max(1);
+        if waits_for_its_turn {
+            slot.set(flag::LATE);
+        } else {
+            self.time_out(key, Late::Deadline);
+        }
+    }
+
+    fn time_out(&mut self, key: Key, late: Late) {
         let Some(slot) = self.slot(key) else {
             return;
         };
         let is_full = slot.has(flag::FULL);
         slot.set(flag::CLOSING);
         let extra = slot.extra();
-        let error = || io::Error::new(io::ErrorKind::TimedOut, what);
-        extra.error.get_or_insert_with(error);
+        extra.error.get_or_insert_with(|| late.error());
         if let Some(reader) = extra.reader.take() {
             reader.wake(Outcome::Woken);
         }

@@ -16,6 +16,7 @@ struct Wishes {
     close: bool,
     detach: bool,
     pause: Option<bool>,
+    moved: bool,
 }
 
 impl State {
@@ -41,6 +42,7 @@ impl State {
                 close: inbox.close,
                 detach: inbox.detach,
                 pause: inbox.pause.take(),
+                moved: std::mem::take(&mut inbox.moved),
             }
         };
         self.put(key, &mut wishes.output);
@@ -73,6 +75,13 @@ impl State {
                     }
                 }
                 None => {}
+            }
+            if wishes.moved {
+                slot.clear(flag::LATE);
+                slot.wake_handler();
+            }
+            if wishes.moved || wishes.pause == Some(false) {
+                self.arm(key);
             }
         }
         self.queue(key);
