@@ -123,7 +123,8 @@ impl Connection {
     /// # Errors
     ///
     /// Of reading: `UnexpectedEof` where the peer ends first; `TimedOut` after the [read
-    /// timeout](super::Options::read_timeout); `NotConnected`, with
+    /// timeout](super::Options::read_timeout), or the [read
+    /// deadline](Self::set_read_deadline); `NotConnected`, with
     /// [`Closed`], where somebody closes the connection; what
     /// receiving fails with.
     ///

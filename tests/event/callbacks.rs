@@ -6,10 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use netpoll::event::{Connection, Handler, Next, Options};
+use netpoll::buf::LinkBuffer;
+use netpoll::event::{Connection, EventLoop, Handler, Next, Options, Stream};
+use netpoll::os::unix::net::UnixStream;
 use netpoll::thread;
 
-use crate::common::{on_workers, until};
+use crate::common::{on_workers, pair, until};
+use crate::limits::Telling;
 use crate::support::{Server, echo, frame, rest, round_trip};
 
 /// Writes down what is called.
@@ -266,6 +269,38 @@ fn pain_08_what_is_left_when_the_peer_closes_is_handled_and_answered() {
 }
 
 /// PAINS 8, the other way around.
+/// Nobody reads the replies, so that sending them fails while requests are still to be
+/// received: whoever says something and leaves is heard.
+#[test]
+fn pain_08_requests_are_handled_though_replies_cannot_be_sent() {
+    const REQUESTS: usize = 12_000;
+    fn say_and_leave<S: Write + Into<Stream>>((server, mut client): (S, S)) {
+        client.write_all(&b"8 bytes.".repeat(REQUESTS)).unwrap();
+        drop(client);
+        let handled = Arc::new(AtomicUsize::new(0));
+        let (handler, ends) = Telling::new({
+            let handled = Arc::clone(&handled);
+            move |connection: &mut Connection| {
+                let Some(request) = connection.reader().try_next(8) else {
+                    return Ok(Next::Need(8));
+                };
+                connection.writer().write_binary(request);
+                handled.fetch_add(1, Ordering::Relaxed);
+                Ok(Next::Again)
+            }
+        });
+        let event_loop = EventLoop::new(handler);
+        event_loop.adopt(server, LinkBuffer::new()).unwrap();
+        until("it has ended", || !ends.lock().unwrap().is_empty());
+        assert_eq!(handled.load(Ordering::Relaxed), REQUESTS);
+        assert!(ends.lock().unwrap()[0].is_some(), "sending has failed");
+    }
+    on_workers(|| {
+        say_and_leave(UnixStream::pair().unwrap());
+        say_and_leave(pair());
+    });
+}
+
 #[test]
 fn pain_08_what_was_written_before_close_is_sent() {
     on_workers(|| {

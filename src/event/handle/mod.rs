@@ -268,7 +268,8 @@ impl ConnectionHandle {
         }
     }
 
-    /// Stops receiving, until [`resume`](Self::resume). What has been received is handled,
+    /// Stops receiving, until [`resume`](Self::resume), except for a handler that waits to
+    /// read: what that asks for is received. What has been received is handled,
     /// and a [shutdown](super::EventLoop::shutdown) then ends the connection, whatever its
     /// peer may have sent meanwhile.
     ///

@@ -76,7 +76,7 @@ impl State {
                 Ok(unsent) => left = unsent,
                 Err((errno, unsent)) => {
                     self.skip_output(unsent);
-                    return self.fail(key, errno);
+                    return self.fail_to_send(key, errno);
                 }
             }
         }
@@ -139,7 +139,7 @@ impl State {
             }
             Err((errno, _)) => {
                 self.trash.add(*output);
-                self.fail(key, errno);
+                self.fail_to_send(key, errno);
             }
         }
     }
@@ -175,6 +175,24 @@ impl State {
         if unsent <= low {
             self.queue(key);
         }
+    }
+
+    /// Nothing can be sent any more. What the peer sent before it went is received, and
+    /// handled.
+    #[cold]
+    fn fail_to_send(&mut self, key: Key, error: Errno) {
+        let Some(slot) = self.slot(key) else {
+            return;
+        };
+        if slot.has(flag::PAUSED) {
+            return self.fail(key, error);
+        }
+        // It is read until it says that there is nothing more.
+        slot.set(flag::BROKEN | flag::READABLE | flag::STICKY);
+        slot.extra().error.get_or_insert_with(|| error.into());
+        self.drop_output(key);
+        self.room(key);
+        self.queue(key);
     }
 
     /// A connection has failed: nothing more comes from it, or goes to it. The handler
