@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use super::connection::Connection;
 use super::handle::ConnectionHandle;
-use super::slot::flag;
 use crate::task::Time;
 
 pub(super) fn read_too_late() -> io::Error {
@@ -65,9 +64,7 @@ impl Connection {
     #[doc(alias = "SetReadDeadline")]
     pub fn set_read_deadline(&mut self, deadline: Option<Instant>) {
         // When the handler returns, the loop sees to it.
-        let shared = self.handle().shared;
-        shared.set_read_deadline(Time::of(deadline));
-        self.with_slot(|slot| slot.clear(flag::LATE));
+        self.with_slot(|slot| slot.set_read_deadline(Time::of(deadline)));
     }
 
     /// From this moment on, who would have to wait to write gets `TimedOut` instead:
@@ -112,8 +109,7 @@ impl ConnectionHandle {
     /// ```
     #[doc(alias = "SetReadDeadline")]
     pub fn set_read_deadline(&self, deadline: Option<Instant>) {
-        self.shared.set_read_deadline(Time::of(deadline));
-        self.want(|inbox| inbox.moved = true);
+        self.want(|inbox| inbox.read_deadline = Some(Time::of(deadline)));
     }
 
     /// Makes writing by handles of this connection fail with `TimedOut` from this moment
@@ -154,7 +150,7 @@ impl ConnectionHandle {
     /// [writing](Self::set_write_deadline).
     #[doc(alias = "SetDeadline")]
     pub fn set_deadline(&self, deadline: Option<Instant>) {
-        self.shared.set_read_deadline(Time::of(deadline));
+        self.set_read_deadline(deadline);
         self.set_write_deadline(deadline);
     }
 }

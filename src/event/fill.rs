@@ -4,7 +4,6 @@ use std::io;
 use std::time::Duration;
 
 use super::deadlines::read_too_late;
-use super::handle::Shared;
 use super::place::Place;
 use super::slot::flag;
 use crate::buf::{LinkBuffer, Source};
@@ -33,7 +32,7 @@ impl Source for Place {
                 return Ok(stashed);
             }
             self.check_open()?;
-            let read_deadline = self.deadline(Shared::read_deadline);
+            let read_deadline = self.read_deadline();
             if read_deadline.is_past() {
                 return Err(read_too_late());
             }

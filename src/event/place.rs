@@ -5,7 +5,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::handle::{Shared, too_late};
+use super::handle::too_late;
 use super::looper::Loop;
 use super::slot::{Extra, Key, Slot, flag};
 use crate::buf::{LinkBuffer, Sink};
@@ -107,7 +107,7 @@ impl Place {
     pub(super) fn wait_while(&self, waits: impl Fn(&mut Slot) -> bool) -> io::Result<()> {
         while self.with_slot(&waits).unwrap_or(false) {
             self.check()?;
-            let deadline = self.deadline(Shared::write_deadline);
+            let deadline = self.write_deadline();
             if deadline.is_past() {
                 return Err(too_late());
             }
@@ -116,11 +116,15 @@ impl Place {
         Ok(())
     }
 
-    /// One of the deadlines that the connection may have.
-    pub(super) fn deadline(&self, which: impl Fn(&Shared) -> Time) -> Time {
+    pub(super) fn read_deadline(&self) -> Time {
+        let deadline = self.with_slot(|slot| slot.extra.as_ref()?.read_deadline);
+        deadline.flatten().unwrap_or(Time::NEVER)
+    }
+
+    fn write_deadline(&self) -> Time {
         let deadline = self.with_slot(|slot| {
             let shared = slot.extra.as_ref()?.shared.as_ref()?;
-            Some(which(shared))
+            Some(shared.write_deadline())
         });
         deadline.flatten().unwrap_or(Time::NEVER)
     }

@@ -205,6 +205,12 @@ impl Slot {
         None
     }
 
+    /// Has receiving go on until then.
+    pub(super) fn set_read_deadline(&mut self, deadline: Time) {
+        self.clear(flag::LATE);
+        self.extra().read_deadline = (deadline < Time::NEVER).then_some(deadline);
+    }
+
     /// Gives memory back that an idle connection does not need.
     pub(super) fn slim(&mut self) {
         self.extra.take_if(|extra| extra.is_empty());
@@ -235,6 +241,8 @@ pub(super) struct Extra {
     pub(super) still_taken: usize,
     /// Those of this connection, if it has others than its event loop.
     pub(super) timeouts: Option<Box<Timeouts>>,
+    /// Receiving goes on until then.
+    pub(super) read_deadline: Option<Time>,
 }
 
 pub(super) type Callback = Box<dyn FnOnce() + Send>;
@@ -273,7 +281,7 @@ impl Extra {
         // asked for has been done: the command to look at it holds one, too, and who adopts
         // a connection looks before.
         let is_unheld = |shared: &mut Arc<Shared>| {
-            Arc::get_mut(shared).is_some_and(|shared| !shared.has_deadlines())
+            Arc::get_mut(shared).is_some_and(|shared| shared.write_deadline() == Time::NEVER)
         };
         self.stash.len() == 0
             && self.output.is_none()
@@ -284,5 +292,6 @@ impl Extra {
             && self.callbacks.is_empty()
             && self.close_at.is_none()
             && self.timeouts.is_none()
+            && self.read_deadline.is_none()
     }
 }

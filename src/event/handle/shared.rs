@@ -20,9 +20,7 @@ pub(in crate::event) struct Shared {
     pub(in crate::event) queued: AtomicUsize,
     /// What the loop has taken from there, or from the handler, and not sent.
     pub(in crate::event) unsent: AtomicUsize,
-    /// Receiving goes on until then; see [`Time::to_bits`].
-    read_deadline: AtomicU64,
-    /// The same for whoever waits to write.
+    /// Until then, whoever has to wait to write does; see [`Time::to_bits`].
     write_deadline: AtomicU64,
     /// Those who wait for less of both, or for the end.
     waiters: Mutex<WaitList>,
@@ -49,7 +47,8 @@ pub(in crate::event) struct Inbox {
     pub(in crate::event) detach: bool,
     pub(in crate::event) detached: Option<io::Result<Detached>>,
     pub(in crate::event) pause: Option<bool>,
-    /// A deadline was moved.
+    pub(in crate::event) read_deadline: Option<Time>,
+    /// The write deadline was moved.
     pub(in crate::event) moved: bool,
     /// The loop knows of it.
     pub(in crate::event) noted: bool,
@@ -66,30 +65,14 @@ impl Shared {
             active: AtomicBool::new(true),
             queued: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),
-            read_deadline: AtomicU64::new(Time::NEVER.to_bits()),
             write_deadline: AtomicU64::new(Time::NEVER.to_bits()),
             waiters: Mutex::default(),
             owed: AtomicUsize::new(0),
         })
     }
 
-    pub(in crate::event) fn read_deadline(&self) -> Time {
-        Time::from_bits(self.read_deadline.load(Ordering::Relaxed))
-    }
-
-    /// Whoever waits for it is not told.
-    pub(in crate::event) fn set_read_deadline(&self, deadline: Time) {
-        self.read_deadline
-            .store(deadline.to_bits(), Ordering::Relaxed);
-    }
-
     pub(in crate::event) fn write_deadline(&self) -> Time {
         Time::from_bits(self.write_deadline.load(Ordering::Relaxed))
-    }
-
-    /// Whether it is worth keeping without any handle.
-    pub(in crate::event) fn has_deadlines(&self) -> bool {
-        self.read_deadline() < Time::NEVER || self.write_deadline() < Time::NEVER
     }
 
     /// Tells those who write by handles.

@@ -73,11 +73,10 @@ impl State {
             if let (Some(timeout), Some(full_at)) = (write, extra.full_at) {
                 at(full_at.after(timeout), Late::Output);
             }
-            if let Some(shared) = &extra.shared
-                && shared.read_deadline() < Time::NEVER
+            if let Some(deadline) = extra.read_deadline
                 && !slot.has(flag::NO_DEADLINE)
             {
-                at(shared.read_deadline(), Late::Deadline);
+                at(deadline, Late::Deadline);
             }
         }
         if let Some(timeout) = idle {

@@ -9,6 +9,7 @@ use crate::event::handle::Shared;
 use crate::event::remote::lock;
 use crate::event::slot::{Key, Slot, flag};
 use crate::sys::epoll::Flags;
+use crate::task::Time;
 
 /// What handles have asked for.
 struct Wishes {
@@ -16,6 +17,7 @@ struct Wishes {
     close: bool,
     detach: bool,
     pause: Option<bool>,
+    read_deadline: Option<Time>,
     moved: bool,
 }
 
@@ -42,6 +44,7 @@ impl State {
                 close: inbox.close,
                 detach: inbox.detach,
                 pause: inbox.pause.take(),
+                read_deadline: inbox.read_deadline.take(),
                 moved: std::mem::take(&mut inbox.moved),
             }
         };
@@ -76,11 +79,13 @@ impl State {
                 }
                 None => {}
             }
-            if wishes.moved {
-                slot.clear(flag::LATE);
+            if let Some(deadline) = wishes.read_deadline {
+                slot.set_read_deadline(deadline);
+            }
+            if wishes.read_deadline.is_some() || wishes.moved {
                 slot.wake_handler();
             }
-            if wishes.moved || wishes.pause == Some(false) {
+            if wishes.read_deadline.is_some() || wishes.pause == Some(false) {
                 self.arm(key);
             }
         }
