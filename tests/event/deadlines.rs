@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -69,11 +70,17 @@ fn pain_07_nothing_that_a_peer_sends_puts_a_deadline_off() {
             Ok(Next::Again)
         };
         for (call, len) in [(echo as Call, 1), (trickle, 1), (waits, 1), (slow, 4096)] {
-            // With a timeout that begins anew all the time, or never ends.
+            let is_set = AtomicBool::new(false);
+            let call = move |connection: &mut Connection| {
+                if !is_set.swap(true, Ordering::Relaxed) {
+                    connection.set_read_deadline(soon());
+                }
+                call(connection)
+            };
+            // With timeouts that begin anew all the time.
             let options = Options::new().idle_timeout(LONG).read_timeout(LONG);
-            let mut served = Served::new(call, b"", options);
             let begun_at = Instant::now();
-            served.handle.set_read_deadline(soon());
+            let mut served = Served::new(call, b"", options);
             let mut reader = served.peer.try_clone().unwrap();
             // It may be a reset, because nobody reads what is sent until then.
             let reading = thread::spawn(move || io::copy(&mut reader, &mut io::sink()));
@@ -98,6 +105,8 @@ fn a_deadline_outlives_the_handle_that_set_it() {
             mut peer,
             ends,
         } = served;
+        // It has begun.
+        assert_eq!(round_trip(&mut peer, b"hello"), b"hello");
         // Requests in between give the loop all reasons to forget it.
         handle.set_read_deadline(Some(Instant::now() + 5 * SOON));
         drop(handle);
