@@ -122,7 +122,10 @@ impl FrameHandler for Told {
                 });
                 assert_eq!(frame.len(), 8, "the frame stays");
             }
-            "pair" if connection.reader().len() < 10 => return Ok(Next::Need(10)),
+            "pair" => {
+                connection.writer().write_string("wait");
+                return Ok(Next::Need(10));
+            }
             _ => connection.writer().write_binary(&frame[2..]),
         }
         Ok(Next::Again)
@@ -213,7 +216,7 @@ fn the_next_frame_waits_for_as_much_as_was_said() {
         let mut client = server.connect();
         // The second frame is there, and less than ten bytes.
         client.write_all(&frames(&["pair", "one"])).unwrap();
-        client.read_exact(&mut [0; 5]).unwrap();
+        client.read_exact(&mut [0; 9]).unwrap();
         client
             .set_read_timeout(Some(Duration::from_millis(20)))
             .unwrap();
