@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Received;
 use super::answer::Answer;
 use super::handle::{ConnectionHandle, Shared};
 use super::looper::Loop;
 use super::place::Place;
 use super::slot::{Key, Slot, Timeouts, flag};
+use super::{Options, Received};
 use crate::buf::{LinkBuffer, Reader, Sink, Writer, WriterMut};
 use crate::fd::Closed;
 use crate::net::{Addr, KeepAlive, SocketAddr};
@@ -105,8 +105,17 @@ impl Connection {
     }
 
     fn high_mark(&self) -> usize {
-        let options = |slot: &mut Slot| Some(slot.counted.as_ref()?.remote().options.high_mark);
-        self.with_slot(options).flatten().unwrap_or(usize::MAX)
+        self.option(|options| options.high_mark)
+    }
+
+    /// How much may be needed at once.
+    pub(super) fn frame_limit(&self) -> usize {
+        self.option(|options| options.frame_limit)
+    }
+
+    fn option(&self, which: impl FnOnce(&Options) -> usize) -> usize {
+        let option = |slot: &mut Slot| Some(which(&slot.counted.as_ref()?.remote().options));
+        self.with_slot(option).flatten().unwrap_or(usize::MAX)
     }
 
     pub(super) fn with_slot<R>(&self, f: impl FnOnce(&mut Slot) -> R) -> Option<R> {
