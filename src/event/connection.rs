@@ -31,7 +31,6 @@ use crate::task::Time;
 /// [`handle`](Self::handle).
 ///
 /// A handler has it alone: there is no such thing as a concurrent access to it.
-#[doc(alias = "ErrConcurrentAccess")]
 pub struct Connection {
     pub(super) input: LinkBuffer,
     pub(super) output: LinkBuffer,

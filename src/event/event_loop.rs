@@ -55,7 +55,6 @@ use crate::task::{self, Time};
 /// assert_eq!(&reply, b"ping");
 /// # std::io::Result::Ok(())
 /// ```
-#[doc(alias = "NewEventLoop")]
 pub struct EventLoop<H: Handler> {
     inner: Arc<Inner<H>>,
 }
@@ -96,8 +95,6 @@ pub struct Shutdown {
 }
 
 /// Figures of an event loop.
-#[doc(alias = "LoggerOutput")]
-#[doc(alias = "SetLoggerOutput")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {

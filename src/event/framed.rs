@@ -163,9 +163,6 @@ where
 /// assert_eq!(&replies, b"\x05HELLO\x05WORLD");
 /// # std::io::Result::Ok(())
 /// ```
-#[doc(alias = "LengthDelimitedCodec")]
-#[doc(alias = "Codec")]
-#[doc(alias = "Decoder")]
 pub struct Framed<L, H> {
     header: usize,
     length: L,

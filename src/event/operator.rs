@@ -125,9 +125,6 @@ pub trait Operate<F>: Send + 'static {
 /// # assert_eq!(theirs.recv(&mut [0; 100])?, 5);
 /// # std::io::Result::Ok(())
 /// ```
-#[doc(alias = "FDOperator")]
-#[doc(alias = "FD")]
-#[doc(alias = "Free")]
 pub struct Operator {
     handle: ConnectionHandle,
 }

@@ -15,8 +15,6 @@ use std::time::Duration;
 ///     .frame_limit(1 << 20);
 /// # drop(options);
 /// ```
-#[doc(alias = "Configure")]
-#[doc(alias = "Option")]
 #[derive(Clone, Debug)]
 pub struct Options {
     pub(super) read_timeout: Option<Duration>,

@@ -14,7 +14,6 @@ use crate::task::Time;
 
 /// Which worker gets a new connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[doc(alias = "LoadBalance")]
 #[non_exhaustive]
 pub enum Balance {
     /// One after the other.

@@ -39,7 +39,6 @@ use crate::sys::socket::{self, unix};
 /// std::fs::remove_file(&path)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "UnixConn")]
 pub struct UnixStream {
     pub(super) socket: Socket,
 }
