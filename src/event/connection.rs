@@ -357,6 +357,35 @@ impl Connection {
     /// Has a closure called when the connection has ended, after
     /// [`Handler::disconnect`](super::Handler::disconnect), which may still add some; of
     /// several, the last first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::event::{Connection, Handler, Next};
+    /// use std::io;
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    ///
+    /// /// Counts those that are there.
+    /// struct Counting(Arc<AtomicUsize>);
+    ///
+    /// impl Handler for Counting {
+    ///     type Context = ();
+    ///
+    ///     fn prepare(&self, connection: &mut Connection) -> io::Result<()> {
+    ///         self.0.fetch_add(1, Ordering::Relaxed);
+    ///         let count = Arc::clone(&self.0);
+    ///         connection.on_close(move || drop(count.fetch_sub(1, Ordering::Relaxed)));
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn request(&self, connection: &mut Connection, (): &mut ()) -> io::Result<Next> {
+    ///         connection.reader().skip(connection.reader().len())?;
+    ///         Ok(Next::Again)
+    ///     }
+    /// }
+    /// # drop(netpoll::event::EventLoop::new(Counting(Arc::default())));
+    /// ```
     #[doc(alias = "AddCloseCallback")]
     #[doc(alias = "CloseCallback")]
     pub fn on_close(&mut self, call: impl FnOnce() + Send + 'static) {
@@ -370,6 +399,29 @@ impl Connection {
     /// These are durations, and each of them begins anew with what it bounds: a request that
     /// begins to come, output that the peer begins not to take, the last thing that happened.
     /// A moment that bounds all of that up to it is [a deadline](Self::set_deadline).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::event::{Connection, Next};
+    /// use std::io;
+    /// use std::time::Duration;
+    ///
+    /// fn request(connection: &mut Connection) -> io::Result<Next> {
+    ///     let reader = connection.reader();
+    ///     match reader.try_until(b'\n') {
+    ///         // From here on it may be silent for as long as it likes.
+    ///         Some(b"subscribe\n") => {
+    ///             let hurry = Some(Duration::from_secs(5));
+    ///             connection.set_timeouts(hurry, hurry, None);
+    ///             Ok(Next::Again)
+    ///         }
+    ///         Some(_) => Ok(Next::Close),
+    ///         None => Ok(Next::Need(reader.len() + 1)),
+    ///     }
+    /// }
+    /// # drop(netpoll::event::EventLoop::new(request));
+    /// ```
     #[doc(alias = "SetReadTimeout")]
     #[doc(alias = "SetWriteTimeout")]
     #[doc(alias = "SetIdleTimeout")]
