@@ -135,6 +135,11 @@ impl Operator {
     ///
     /// Does not wait.
     ///
+    /// The descriptor has to be in non-blocking mode, as by `set_nonblocking(true)`, for its
+    /// callbacks find out by `WouldBlock` that they are through. Without, one of std's makes
+    /// its worker wait, and one of ours fails with `AlreadyExists`: its events come here, so
+    /// nobody can wait for them elsewhere.
+    ///
     /// A descriptor that has an operator already may have another one. Both are called then,
     /// and the second one costs a duplicate of the descriptor, if it is on the same worker.
     ///

@@ -138,8 +138,10 @@ impl Options {
         self
     }
 
-    /// The most that a handler may need at once, in bytes: 16 MiB. A connection of which
-    /// more is needed is closed, with `InvalidData`.
+    /// The most that a handler may need at once, in bytes, and the longest frame of a
+    /// [`Framed`](super::Framed): 16 MiB. A connection of which more is needed is closed, with
+    /// `InvalidData`. A handler that takes what has come already bounds that by itself: up to
+    /// the [`input_mark`](Self::input_mark) may have.
     #[must_use]
     pub fn frame_limit(mut self, bytes: usize) -> Self {
         self.frame_limit = bytes.min(u32::MAX as usize - 1);
