@@ -140,8 +140,8 @@ impl Options {
 
     /// The most that a handler may need at once, in bytes, and the longest frame of a
     /// [`Framed`](super::Framed): 16 MiB. A connection of which more is needed is closed, with
-    /// `InvalidData`. A handler that takes what has come already bounds that by itself: up to
-    /// the [`input_mark`](Self::input_mark) may have.
+    /// `InvalidData`. What has come already is not needed: a handler may take all of that, up
+    /// to the [`input_mark`](Self::input_mark), also where this limit is less.
     #[must_use]
     pub fn frame_limit(mut self, bytes: usize) -> Self {
         self.frame_limit = bytes.min(u32::MAX as usize - 1);
