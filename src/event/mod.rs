@@ -202,6 +202,12 @@ pub use listener::Listener;
 #[doc(alias = "FDOperator")]
 #[doc(alias = "FD")]
 #[doc(alias = "Free")]
+#[doc(alias = "PollEvent")]
+#[doc(alias = "PollReadable")]
+#[doc(alias = "PollWritable")]
+#[doc(alias = "PollDetach")]
+#[doc(alias = "PollR2RW")]
+#[doc(alias = "PollRW2R")]
 pub use operator::Operator;
 pub use operator::{Operate, Then};
 #[doc(alias = "Configure")]

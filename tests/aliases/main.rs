@@ -32,6 +32,7 @@ const NAMES: &str = "
     Malloc WriteString WriteBinary WriteByte WriteDirect MallocAck Append Flush MallocLen
     IsEmpty WriteBuffer Bytes GetBytes
     Poll Wait Trigger Control Alloc Free
+    PollEvent PollReadable PollWritable PollDetach PollR2RW PollRW2R
     FDOperator FD OnRead OnWrite OnHup Inputs InputAck Outputs OutputAck
     gopool mcache
 ";

@@ -143,6 +143,7 @@ impl UnixStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[doc(alias = "socketpair")]
+    #[doc(alias = "GetSysFdPairs")]
     pub fn pair() -> io::Result<(Self, Self)> {
         let (left, right) = unix::stream_pair()?;
         let [left, right] = [left, right].map(|fd| Self::from_socket(Socket::new(fd)));
