@@ -50,6 +50,9 @@ impl Handler for Chat {
     fn request(&self, connection: &mut Connection, number: &mut u64) -> io::Result<Next> {
         let reader = connection.reader();
         while let Some(line) = reader.try_until(b'\n') {
+            if line.len() > LONGEST {
+                return Err(ErrorKind::InvalidData.into());
+            }
             let mut said = format!("{number}: ").into_bytes();
             said.extend_from_slice(line);
             self.said.send(said.into()).map_err(io::Error::other)?;

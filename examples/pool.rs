@@ -76,6 +76,8 @@ impl Handler for Replies {
         line.caller.lock().unwrap().take();
         let mut lines = self.0.lines.lock().unwrap();
         lines.retain(|idle| !Arc::ptr_eq(&idle.caller, &line.caller));
+        // Who dialed it may still wait for it.
+        self.0.came.notify_all();
     }
 }
 
@@ -110,17 +112,20 @@ impl Pool {
     }
 
     /// A connection that stands: one that is idle, or a new one, which comes to the idle
-    /// ones when its handler has prepared it.
+    /// ones when its handler has prepared it, unless the server has hung up by then.
     fn line(&self) -> io::Result<Line> {
         let taken = self.idle.lines.lock().unwrap().pop();
         if let Some(line) = taken {
             return Ok(line);
         }
-        self.dialer.connect(self.address)?;
+        let dialed = self.dialer.connect(self.address)?;
         let mut lines = self.idle.lines.lock().unwrap();
         loop {
             if let Some(line) = lines.pop() {
                 return Ok(line);
+            }
+            if !dialed.is_active() {
+                return Err(ErrorKind::ConnectionAborted.into());
             }
             lines = self.idle.came.wait(lines).unwrap();
         }
@@ -218,11 +223,25 @@ fn smoke() -> io::Result<()> {
             thread::sleep(Duration::from_millis(5));
         }
     }
+    hung_up_at_once()?;
     assert_eq!(
         server
             .shutdown(Instant::now() + Duration::from_secs(10))
             .cut_off,
         0
     );
+    Ok(())
+}
+
+/// A server that accepts, and hangs up on everybody: callers learn it, instead of waiting for
+/// a connection that never comes to the idle ones.
+fn hung_up_at_once() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let pool = Pool::new(listener.local_addr()?);
+    thread::spawn(move || listener.incoming().for_each(drop));
+    for _ in 0..20 {
+        let error = pool.call("anybody?\n").expect_err("nobody answers");
+        assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
+    }
     Ok(())
 }

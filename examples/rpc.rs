@@ -24,8 +24,15 @@ use std::time::{Duration, Instant};
 
 const HEADER: usize = 12;
 
+/// What a peer says is not to be relied on, whichever end it is.
+const LONGEST: usize = 1 << 20;
+
 fn length(header: &[u8]) -> io::Result<usize> {
-    Ok(u32::from_be_bytes(header[..4].try_into().expect("there are four")) as usize)
+    let length = u32::from_be_bytes(header[..4].try_into().expect("there are four")) as usize;
+    match length {
+        HEADER..=LONGEST => Ok(length),
+        _ => Err(ErrorKind::InvalidData.into()),
+    }
 }
 
 fn write_frame(frame: &mut LinkBuffer, number: u64, body: &[u8]) {

@@ -156,7 +156,10 @@ mod task;
 pub mod thread;
 pub mod time;
 
-pub use sched::{Builder, Doing, Metrics, Runtime, Shutdown, Stuck, TaskReport, blocking};
+#[doc(alias = "spawn_blocking")]
+#[doc(alias = "block_in_place")]
+pub use sched::blocking;
+pub use sched::{Builder, Doing, Metrics, Runtime, Shutdown, Stuck, TaskReport};
 #[cfg(feature = "backtrace")]
 pub use stack::trace::{Backtrace, BacktraceFrame};
 pub use sys::epoll;

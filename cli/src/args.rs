@@ -38,8 +38,8 @@ pub(crate) enum Command {
     /// says that it sends no more, and reads what is outstanding.
     ///
     /// Progress goes to stderr, figures to stdout. Ctrl-C ends early, with the figures
-    /// so far. The exit status is 0 if all went well, 1 if a byte was wrong or a
-    /// connection failed, 2 for wrong options.
+    /// so far. The exit status is 0 if all went well, 1 if a byte was wrong, a
+    /// connection failed, or the figures could not be written, 2 for wrong options.
     ///
     /// Each connection takes a descriptor here and one in the server: for thousands of
     /// them raise the limit with `ulimit -n` for both.

@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     Start(&'static str, io::Error),
     /// There is no such name.
     Resolve(String, io::Error),
+    /// The figures cannot be written.
+    Figures(io::Error),
     /// Ctrl-C, before there was anything to show.
     Interrupted,
     /// A bug: a task panicked. The panic has been printed.
@@ -56,6 +58,7 @@ impl fmt::Display for Failure {
             },
             Failure::Start(what, error) => write!(f, "cannot start {what}: {}", advised(error)),
             Failure::Resolve(target, error) => write!(f, "no address for {target}: {error}"),
+            Failure::Figures(error) => write!(f, "cannot write the figures: {error}"),
             Failure::Interrupted => f.write_str("interrupted before the load began"),
             Failure::Bug => f.write_str("a task panicked, which is a bug of this command"),
         }
@@ -65,9 +68,10 @@ impl fmt::Display for Failure {
 impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Failure::Listen(_, error) | Failure::Start(_, error) | Failure::Resolve(_, error) => {
-                Some(error)
-            }
+            Failure::Listen(_, error)
+            | Failure::Start(_, error)
+            | Failure::Resolve(_, error)
+            | Failure::Figures(error) => Some(error),
             Failure::Interrupted | Failure::Bug => None,
         }
     }

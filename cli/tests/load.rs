@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use support::faulty::{read_all, serve};
 use support::load::{assert_adds_up, json, load, load_json};
+use support::target::Target;
 use support::{NETPOLL, Server, with_modes, with_workers};
 
 /// Connections, the size of a request, requests in flight, and how many in all.
@@ -362,10 +363,7 @@ fn too_few_descriptors_are_said_and_the_rest_goes_on() {
 
 #[test]
 fn a_server_that_is_not_there_is_said_in_one_line() {
-    // Bound and not listening, so that nobody else gets it.
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    drop(taken);
+    let address = Target::refusing().to_string();
     let output = load(&[&address]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(output.stdout.is_empty(), "{output:?}");
@@ -398,4 +396,28 @@ fn nobody_reading_its_output_is_no_failure() {
     let mut stderr = child.stderr.take().unwrap();
     stderr.read_to_string(&mut complaint).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0), "{complaint}");
+}
+
+/// A disk that is full, say: figures that are lost are no success.
+#[test]
+fn figures_that_cannot_be_written_are_a_failure_that_says_so() {
+    let server = Server::echo("1", &["--quiet"]);
+    for options in [&["--json"][..], &[]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        let output = Command::new(NETPOLL)
+            .args(["load", &server.address.to_string()])
+            .args(["--requests=100", "--quiet"])
+            .args(options)
+            .stdout(full.unwrap())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+            .wait_with_output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.contains("figures"), "{text}");
+        assert!(text.contains("No space left"), "{text}");
+    }
 }

@@ -99,9 +99,24 @@ mod writer_mut;
 pub(crate) use block::Block;
 pub use figures::{Blocks, blocks};
 pub(crate) use last_act::{Last, LastAct};
-pub use link::{BLOCK_SIZE, COPIED, IN_PLACE, LinkBuffer};
+#[doc(alias = "LinkBufferCap")]
+pub use link::BLOCK_SIZE;
+pub use link::COPIED;
+#[doc(alias = "BinaryInplaceThreshold")]
+pub use link::IN_PLACE;
+#[doc(alias = "mcache")]
+pub use link::LinkBuffer;
 pub(crate) use pool::tend;
 pub use reader::{Reader, Source};
+#[doc(alias = "NewReader")]
+#[doc(alias = "NewWriter")]
+#[doc(alias = "NewReadWriter")]
+#[doc(alias = "NewIOReader")]
+#[doc(alias = "NewIOWriter")]
+#[doc(alias = "NewIOReadWriter")]
+#[doc(alias = "zcReader")]
+#[doc(alias = "LinkReader")]
+#[doc(alias = "LinkWriter")]
 pub use stream::LinkStream;
 pub use writer::Writer;
 pub use writer_mut::{Sink, WriterMut};

@@ -44,15 +44,6 @@ const MUCH: usize = 64 << 10;
 /// server.join().unwrap()?;
 /// # std::io::Result::Ok(())
 /// ```
-#[doc(alias = "NewReader")]
-#[doc(alias = "NewWriter")]
-#[doc(alias = "NewReadWriter")]
-#[doc(alias = "NewIOReader")]
-#[doc(alias = "NewIOWriter")]
-#[doc(alias = "NewIOReadWriter")]
-#[doc(alias = "zcReader")]
-#[doc(alias = "LinkReader")]
-#[doc(alias = "LinkWriter")]
 pub struct LinkStream<S> {
     input: LinkBuffer,
     output: LinkBuffer,

@@ -11,7 +11,7 @@ impl<H: Handler> EventLoop<H> {
     /// [`adopt`](Self::adopt) does. The handle tells whether it still
     /// [stands](ConnectionHandle::is_active), also while nobody reads.
     ///
-    /// Waits as [`TcpStream::connect`] does. For a time limit, a Unix socket and other
+    /// Waits as [`TcpStream::connect`] does, and sets `TCP_NODELAY`. For a time limit, a Unix socket and other
     /// options there is [`dial`](Self::dial).
     ///
     /// # Errors

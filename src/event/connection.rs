@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Received;
 use super::answer::Answer;
 use super::handle::{ConnectionHandle, Shared};
 use super::looper::Loop;
 use super::place::Place;
 use super::slot::{Key, Slot, Timeouts, flag};
+use super::{Options, Received};
 use crate::buf::{LinkBuffer, Reader, Sink, Writer, WriterMut};
 use crate::fd::Closed;
 use crate::net::{Addr, KeepAlive, SocketAddr};
@@ -31,7 +31,6 @@ use crate::task::Time;
 /// [`handle`](Self::handle).
 ///
 /// A handler has it alone: there is no such thing as a concurrent access to it.
-#[doc(alias = "ErrConcurrentAccess")]
 pub struct Connection {
     pub(super) input: LinkBuffer,
     pub(super) output: LinkBuffer,
@@ -105,8 +104,17 @@ impl Connection {
     }
 
     fn high_mark(&self) -> usize {
-        let options = |slot: &mut Slot| Some(slot.counted.as_ref()?.remote().options.high_mark);
-        self.with_slot(options).flatten().unwrap_or(usize::MAX)
+        self.option(|options| options.high_mark)
+    }
+
+    /// How much may be needed at once.
+    pub(super) fn frame_limit(&self) -> usize {
+        self.option(|options| options.frame_limit)
+    }
+
+    fn option(&self, which: impl FnOnce(&Options) -> usize) -> usize {
+        let option = |slot: &mut Slot| Some(which(&slot.counted.as_ref()?.remote().options));
+        self.with_slot(option).flatten().unwrap_or(usize::MAX)
     }
 
     pub(super) fn with_slot<R>(&self, f: impl FnOnce(&mut Slot) -> R) -> Option<R> {
@@ -349,6 +357,35 @@ impl Connection {
     /// Has a closure called when the connection has ended, after
     /// [`Handler::disconnect`](super::Handler::disconnect), which may still add some; of
     /// several, the last first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::event::{Connection, Handler, Next};
+    /// use std::io;
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    ///
+    /// /// Counts those that are there.
+    /// struct Counting(Arc<AtomicUsize>);
+    ///
+    /// impl Handler for Counting {
+    ///     type Context = ();
+    ///
+    ///     fn prepare(&self, connection: &mut Connection) -> io::Result<()> {
+    ///         self.0.fetch_add(1, Ordering::Relaxed);
+    ///         let count = Arc::clone(&self.0);
+    ///         connection.on_close(move || drop(count.fetch_sub(1, Ordering::Relaxed)));
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn request(&self, connection: &mut Connection, (): &mut ()) -> io::Result<Next> {
+    ///         connection.reader().skip(connection.reader().len())?;
+    ///         Ok(Next::Again)
+    ///     }
+    /// }
+    /// # drop(netpoll::event::EventLoop::new(Counting(Arc::default())));
+    /// ```
     #[doc(alias = "AddCloseCallback")]
     #[doc(alias = "CloseCallback")]
     pub fn on_close(&mut self, call: impl FnOnce() + Send + 'static) {
@@ -362,6 +399,29 @@ impl Connection {
     /// These are durations, and each of them begins anew with what it bounds: a request that
     /// begins to come, output that the peer begins not to take, the last thing that happened.
     /// A moment that bounds all of that up to it is [a deadline](Self::set_deadline).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::event::{Connection, Next};
+    /// use std::io;
+    /// use std::time::Duration;
+    ///
+    /// fn request(connection: &mut Connection) -> io::Result<Next> {
+    ///     let reader = connection.reader();
+    ///     match reader.try_until(b'\n') {
+    ///         // From here on it may be silent for as long as it likes.
+    ///         Some(b"subscribe\n") => {
+    ///             let hurry = Some(Duration::from_secs(5));
+    ///             connection.set_timeouts(hurry, hurry, None);
+    ///             Ok(Next::Again)
+    ///         }
+    ///         Some(_) => Ok(Next::Close),
+    ///         None => Ok(Next::Need(reader.len() + 1)),
+    ///     }
+    /// }
+    /// # drop(netpoll::event::EventLoop::new(request));
+    /// ```
     #[doc(alias = "SetReadTimeout")]
     #[doc(alias = "SetWriteTimeout")]
     #[doc(alias = "SetIdleTimeout")]

@@ -55,7 +55,6 @@ use crate::task::{self, Time};
 /// assert_eq!(&reply, b"ping");
 /// # std::io::Result::Ok(())
 /// ```
-#[doc(alias = "NewEventLoop")]
 pub struct EventLoop<H: Handler> {
     inner: Arc<Inner<H>>,
 }
@@ -96,8 +95,6 @@ pub struct Shutdown {
 }
 
 /// Figures of an event loop.
-#[doc(alias = "LoggerOutput")]
-#[doc(alias = "SetLoggerOutput")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
@@ -141,7 +138,8 @@ impl<H: Handler> EventLoop<H> {
     ///
     /// Parks the task, or blocks the thread. There may be several, each with its listener.
     ///
-    /// A connection that cannot be accepted for want of descriptors or memory is tried
+    /// Connections of TCP that it accepts get `TCP_NODELAY`: what is written in one turn leaves
+    /// together as it is. One that cannot be accepted for want of descriptors or memory is tried
     /// again, after a pause that grows.
     ///
     /// # Errors
@@ -344,6 +342,41 @@ impl<H: Handler> EventLoop<H> {
     /// # Panics
     ///
     /// In a process that was forked from one with a runtime, whose connections these are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::net::{TcpListener, TcpStream};
+    /// use netpoll::thread;
+    /// use std::io::{Read, Write};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// // A request is four bytes.
+    /// let server = EventLoop::new(|connection: &mut Connection| {
+    ///     let Some(request) = connection.reader().try_next(4) else {
+    ///         return Ok(Next::Need(4));
+    ///     };
+    ///     connection.writer().write_binary(request);
+    ///     Ok(Next::Again)
+    /// });
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let address = listener.local_addr()?;
+    /// let serving = thread::spawn({ let server = server.clone(); move || server.serve(listener) });
+    ///
+    /// let mut clients = [TcpStream::connect(address)?, TcpStream::connect(address)?];
+    /// for client in &mut clients {
+    ///     client.write_all(b"done")?;
+    ///     client.read_exact(&mut [0; 4])?;
+    /// }
+    /// // One owes nothing; of the other there is half a request.
+    /// clients[1].write_all(b"ha")?;
+    /// let shutdown = server.shutdown(Instant::now() + Duration::from_millis(50));
+    /// assert_eq!((shutdown.finished, shutdown.cut_off), (1, 1));
+    /// serving.join().unwrap()?;
+    /// assert!(TcpStream::connect(address).is_err());
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "Shutdown")]
     pub fn shutdown(&self, deadline: Instant) -> Shutdown {
         task::check_not_forked();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::deadlines::read_too_late;
 use super::place::Place;
+use super::request::too_long;
 use super::slot::flag;
 use crate::buf::{LinkBuffer, Source};
 use crate::fd::Closed;
@@ -45,11 +46,9 @@ impl Source for Place {
                     return Ok(0);
                 }
                 let limit = options.map_or(0, |options| options.frame_limit);
-                if buffer.len() + missing > limit {
-                    return Err(io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        "more is read at once than the limit",
-                    ));
+                let need = buffer.len().saturating_add(missing);
+                if need > limit {
+                    return Err(too_long(need, limit));
                 }
                 slot.active_at = now;
                 let fd = slot.fd();

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::mem;
 
+use super::request::too_long;
 use super::{Connection, Handler, Next};
 use crate::buf::LinkBuffer;
 
@@ -162,9 +163,6 @@ where
 /// assert_eq!(&replies, b"\x05HELLO\x05WORLD");
 /// # std::io::Result::Ok(())
 /// ```
-#[doc(alias = "LengthDelimitedCodec")]
-#[doc(alias = "Codec")]
-#[doc(alias = "Decoder")]
 pub struct Framed<L, H> {
     header: usize,
     length: L,
@@ -212,6 +210,7 @@ where
     fn request(&self, connection: &mut Connection, context: &mut H::Context) -> io::Result<Next> {
         // Beside the input, so that the handler may have the connection for itself.
         let mut taken = LinkBuffer::new();
+        let mut limit = None;
         for _ in 0..AT_ONCE {
             let reader = connection.reader();
             let Some(header) = reader.try_peek(self.header) else {
@@ -226,6 +225,11 @@ where
             }
             if reader.len() < whole {
                 return Ok(Next::Need(whole));
+            }
+            // Whether it is too long does not depend on how much of it has come at once.
+            let limit = *limit.get_or_insert_with(|| connection.frame_limit());
+            if whole > limit {
+                return Err(too_long(whole, limit));
             }
             connection.input.part_with(whole, &mut taken);
             let next = (self.handler).frame(connection, taken.next(whole)?, context)?;

@@ -19,7 +19,6 @@ use crate::os::unix::net::UnixListener;
 /// let listeners: [Listener; 2] = [ours.into(), of_std.into()];
 /// # std::io::Result::Ok(())
 /// ```
-#[doc(alias = "ConvertListener")]
 pub struct Listener(Kind);
 
 enum Kind {

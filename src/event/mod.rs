@@ -182,14 +182,38 @@ mod stream;
 mod tally;
 
 pub use answer::Answer;
+#[doc(alias = "ErrConcurrentAccess")]
 pub use connection::Connection;
-pub use event_loop::{EventLoop, Metrics, Shutdown};
-pub use framed::{FrameHandler, Framed};
+#[doc(alias = "NewEventLoop")]
+pub use event_loop::EventLoop;
+#[doc(alias = "LoggerOutput")]
+#[doc(alias = "SetLoggerOutput")]
+pub use event_loop::Metrics;
+pub use event_loop::Shutdown;
+pub use framed::FrameHandler;
+#[doc(alias = "LengthDelimitedCodec")]
+#[doc(alias = "Codec")]
+#[doc(alias = "Decoder")]
+pub use framed::Framed;
 pub use handle::ConnectionHandle;
 pub use handler::{Handler, Next};
+#[doc(alias = "ConvertListener")]
 pub use listener::Listener;
-pub use operator::{Operate, Operator, Then};
+#[doc(alias = "FDOperator")]
+#[doc(alias = "FD")]
+#[doc(alias = "Free")]
+#[doc(alias = "PollEvent")]
+#[doc(alias = "PollReadable")]
+#[doc(alias = "PollWritable")]
+#[doc(alias = "PollDetach")]
+#[doc(alias = "PollR2RW")]
+#[doc(alias = "PollRW2R")]
+pub use operator::Operator;
+pub use operator::{Operate, Then};
+#[doc(alias = "Configure")]
+#[doc(alias = "Option")]
 pub use options::Options;
+#[doc(alias = "LoadBalance")]
 pub use placement::Balance;
 pub use received::Received;
 pub use stream::Stream;

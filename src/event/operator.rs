@@ -125,9 +125,6 @@ pub trait Operate<F>: Send + 'static {
 /// # assert_eq!(theirs.recv(&mut [0; 100])?, 5);
 /// # std::io::Result::Ok(())
 /// ```
-#[doc(alias = "FDOperator")]
-#[doc(alias = "FD")]
-#[doc(alias = "Free")]
 pub struct Operator {
     handle: ConnectionHandle,
 }
@@ -137,6 +134,11 @@ impl Operator {
     /// runtime, or of the one that starts by itself. What is there already is an event.
     ///
     /// Does not wait.
+    ///
+    /// The descriptor has to be in non-blocking mode, as by `set_nonblocking(true)`, for its
+    /// callbacks find out by `WouldBlock` that they are through. Without, one of std's makes
+    /// its worker wait, and one of ours fails with `AlreadyExists`: its events come here, so
+    /// nobody can wait for them elsewhere.
     ///
     /// A descriptor that has an operator already may have another one. Both are called then,
     /// and the second one costs a duplicate of the descriptor, if it is on the same worker.

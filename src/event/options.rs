@@ -15,8 +15,6 @@ use std::time::Duration;
 ///     .frame_limit(1 << 20);
 /// # drop(options);
 /// ```
-#[doc(alias = "Configure")]
-#[doc(alias = "Option")]
 #[derive(Clone, Debug)]
 pub struct Options {
     pub(super) read_timeout: Option<Duration>,
@@ -140,8 +138,10 @@ impl Options {
         self
     }
 
-    /// The most that a handler may need at once, in bytes: 16 MiB. A connection of which
-    /// more is needed is closed, with `InvalidData`.
+    /// The most that a handler may need at once, in bytes, and the longest frame of a
+    /// [`Framed`](super::Framed): 16 MiB. A connection of which more is needed is closed, with
+    /// `InvalidData`. What has come already is not needed: a handler may take all of that, up
+    /// to the [`input_mark`](Self::input_mark), also where this limit is less.
     #[must_use]
     pub fn frame_limit(mut self, bytes: usize) -> Self {
         self.frame_limit = bytes.min(u32::MAX as usize - 1);

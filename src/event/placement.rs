@@ -13,8 +13,18 @@ use crate::sys::socket;
 use crate::task::Time;
 
 /// Which worker gets a new connection.
+///
+/// # Examples
+///
+/// ```
+/// use netpoll::event::{Balance, Connection, EventLoop, Next};
+///
+/// let server = EventLoop::new(|_: &mut Connection| Ok(Next::Again));
+/// // Connections of one peer share what its worker keeps, and only two workers serve.
+/// server.set_balance(Balance::SourceHash);
+/// server.set_workers(2);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[doc(alias = "LoadBalance")]
 #[non_exhaustive]
 pub enum Balance {
     /// One after the other.

@@ -138,7 +138,10 @@ impl Loop {
                 Next::Again if left == 0 => return Verdict::Goes(0),
                 Next::Need(n) if n > left => match u32::try_from(n) {
                     Ok(need) => return Verdict::Goes(need),
-                    Err(_) => return Verdict::Closes(Some(too_long(n))),
+                    Err(_) => {
+                        let most = connection.frame_limit();
+                        return Verdict::Closes(Some(too_long(n, most)));
+                    }
                 },
                 Next::Again | Next::Need(_) if has_consumed => {}
                 // It has seen all of this, and wants none of it.
@@ -214,7 +217,7 @@ impl Loop {
                     slot.need = need;
                     let counted = slot.counted.as_ref().expect("it counts while it is there");
                     let most = counted.remote().options.frame_limit;
-                    limit = (need as usize > most).then_some(need as usize);
+                    limit = (need as usize > most).then_some((need as usize, most));
                     if slot.has(flag::FINISHED) {
                         // It will not come, but for what has come meanwhile. Without, what
                         // is left is of no use, and when all is answered it ends.
@@ -234,9 +237,9 @@ impl Loop {
                 }
             }
         }
-        if let Some(need) = limit {
+        if let Some((need, most)) = limit {
             slot.set(flag::CLOSING | flag::ABRUPT);
-            slot.extra().error.get_or_insert_with(|| too_long(need));
+            (slot.extra().error).get_or_insert_with(|| too_long(need, most));
         }
         let is_closing = slot.has(flag::CLOSING);
         if left > 0 && !is_useless && (!is_closing || slot.has(flag::DETACHING)) {
@@ -314,9 +317,10 @@ impl Loop {
     }
 }
 
-fn too_long(need: usize) -> io::Error {
+/// More is needed at once than [`Options::frame_limit`](super::Options::frame_limit).
+pub(super) fn too_long(need: usize, most: usize) -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
-        format!("{need} bytes are needed at once, which is more than the limit"),
+        format!("{need} bytes are needed at once, and the frame limit is {most}"),
     )
 }

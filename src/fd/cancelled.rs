@@ -24,7 +24,6 @@ use super::cause::is_caused_by;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[doc(alias = "Canceled")]
 #[non_exhaustive]
 pub struct Cancelled;
 

@@ -21,8 +21,6 @@ use super::cause::is_caused_by;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[doc(alias = "ErrClosed")]
-#[doc(alias = "ErrConnClosed")]
 #[non_exhaustive]
 pub struct Closed;
 

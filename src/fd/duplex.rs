@@ -30,7 +30,6 @@ use crate::sys::socket::{self, options};
 ///     }
 /// }
 /// ```
-#[doc(alias = "CloseWriter")]
 pub trait Duplex {
     /// Ends a direction, or both, now: what waits there returns, and, for writing, the peer
     /// reads what was written, and then the end.

@@ -97,7 +97,6 @@ pub struct OwnedReadHalf<S>(S);
 /// assert_eq!(text, "reply");
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "CloseWrite")]
 pub struct OwnedWriteHalf<S: Split> {
     /// There is none once it was taken apart.
     stream: Option<S>,

@@ -21,7 +21,6 @@ use super::off_worker;
 /// assert!(netpoll::fs::metadata("/proc")?.is_dir());
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "Stat")]
 pub fn metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
     let path = path.as_ref();
     off_worker(|| std::fs::metadata(path))
@@ -41,7 +40,6 @@ pub fn metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
 /// assert!(netpoll::fs::symlink_metadata("/proc/self")?.is_symlink());
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "Lstat")]
 pub fn symlink_metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
     let path = path.as_ref();
     off_worker(|| std::fs::symlink_metadata(path))
@@ -93,7 +91,6 @@ pub fn exists<P: AsRef<Path>>(path: P) -> io::Result<bool> {
 /// # fs::remove_file(&path)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "chmod")]
 pub fn set_permissions<P: AsRef<Path>>(path: P, permissions: Permissions) -> io::Result<()> {
     let path = path.as_ref();
     off_worker(|| std::fs::set_permissions(path, permissions))
@@ -115,7 +112,6 @@ pub fn set_permissions<P: AsRef<Path>>(path: P, permissions: Permissions) -> io:
 /// assert_eq!(netpoll::fs::canonicalize("/proc/../proc/.")?, Path::new("/proc"));
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "realpath")]
 pub fn canonicalize<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
     let path = path.as_ref();
     off_worker(|| std::fs::canonicalize(path))

@@ -80,16 +80,36 @@ mod whole;
 
 pub use dir_builder::DirBuilder;
 pub use file::File;
-pub use look::{canonicalize, exists, metadata, read_link, set_permissions, symlink_metadata};
+#[doc(alias = "realpath")]
+pub use look::canonicalize;
+#[doc(alias = "Stat")]
+pub use look::metadata;
+#[doc(alias = "chmod")]
+pub use look::set_permissions;
+#[doc(alias = "Lstat")]
+pub use look::symlink_metadata;
+pub use look::{exists, read_link};
 pub use open_options::OpenOptions;
 pub use read_dir::{DirEntry, ReadDir, read_dir};
 pub use std::fs::{FileTimes, FileType, Metadata, Permissions};
+#[doc(alias = "mkdir")]
+pub use tree::create_dir;
+#[doc(alias = "MkdirAll")]
+pub use tree::create_dir_all;
+#[doc(alias = "rmdir")]
+pub use tree::remove_dir;
+#[doc(alias = "RemoveAll")]
+pub use tree::remove_dir_all;
+#[doc(alias = "unlink")]
+pub use tree::remove_file;
 #[expect(deprecated, reason = "std has it still")]
 pub use tree::soft_link;
-pub use tree::{
-    create_dir, create_dir_all, hard_link, remove_dir, remove_dir_all, remove_file, rename,
-};
-pub use whole::{copy, read, read_to_string, write};
+pub use tree::{hard_link, rename};
+#[doc(alias = "ReadFile")]
+pub use whole::read;
+#[doc(alias = "WriteFile")]
+pub use whole::write;
+pub use whole::{copy, read_to_string};
 
 use std::io;
 

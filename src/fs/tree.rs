@@ -25,7 +25,6 @@ use super::off_worker;
 /// # fs::remove_dir(&path)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "mkdir")]
 pub fn create_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
     let path = path.as_ref();
     off_worker(|| std::fs::create_dir(path))
@@ -52,7 +51,6 @@ pub fn create_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
 /// # fs::remove_dir_all(&path)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "MkdirAll")]
 pub fn create_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
     let path = path.as_ref();
     off_worker(|| std::fs::create_dir_all(path))
@@ -76,7 +74,6 @@ pub fn create_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
 /// fs::remove_dir(&path)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "rmdir")]
 pub fn remove_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
     let path = path.as_ref();
     off_worker(|| std::fs::remove_dir(path))
@@ -103,7 +100,6 @@ pub fn remove_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
 /// assert!(!fs::exists(&path)?);
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "RemoveAll")]
 pub fn remove_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
     let path = path.as_ref();
     off_worker(|| std::fs::remove_dir_all(path))
@@ -128,7 +124,6 @@ pub fn remove_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
 /// assert!(!fs::exists(&path)?);
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "unlink")]
 pub fn remove_file<P: AsRef<Path>>(path: P) -> io::Result<()> {
     let path = path.as_ref();
     off_worker(|| std::fs::remove_file(path))

@@ -20,7 +20,6 @@ use super::off_worker;
 /// assert!(name.ends_with(b"\n"));
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "ReadFile")]
 pub fn read<P: AsRef<Path>>(path: P) -> io::Result<Vec<u8>> {
     let path = path.as_ref();
     off_worker(|| std::fs::read(path))
@@ -69,7 +68,6 @@ pub fn read_to_string<P: AsRef<Path>>(path: P) -> io::Result<String> {
 /// # fs::remove_file(&path)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "WriteFile")]
 pub fn write<P: AsRef<Path>, C: AsRef<[u8]>>(path: P, contents: C) -> io::Result<()> {
     let (path, contents) = (path.as_ref(), contents.as_ref());
     off_worker(|| std::fs::write(path, contents))

@@ -54,9 +54,6 @@ use crate::fd::Duplex;
 /// ```
 ///
 /// [`copy()`]: super::copy()
-#[doc(alias = "CopyBidirectional")]
-#[doc(alias = "splice")]
-#[doc(alias = "proxy")]
 pub fn copy_bidirectional<A, B>(a: &A, b: &B) -> Result<(u64, u64)>
 where
     A: Duplex + Sync,

@@ -65,11 +65,6 @@ const FIRST: usize = 16 * 1024;
 /// assert_eq!(io::read_to_string(client)?, "there and back");
 /// # io::Result::Ok(())
 /// ```
-#[doc(alias = "Copy")]
-#[doc(alias = "ReadFrom")]
-#[doc(alias = "WriteTo")]
-#[doc(alias = "splice")]
-#[doc(alias = "sendfile")]
 pub fn copy<R, W>(reader: &mut R, writer: &mut W) -> Result<u64>
 where
     R: ?Sized + Read,

@@ -74,15 +74,38 @@ pub use std::io::{
 };
 
 pub use crate::buf::{Blocks, blocks};
-pub use crate::fd::{Cancelled, Closed, Duplex};
+#[doc(alias = "Canceled")]
+pub use crate::fd::Cancelled;
+#[doc(alias = "ErrClosed")]
+#[doc(alias = "ErrConnClosed")]
+pub use crate::fd::Closed;
+#[doc(alias = "CloseWriter")]
+pub use crate::fd::Duplex;
+#[doc(alias = "CopyBidirectional")]
+#[doc(alias = "splice")]
+#[doc(alias = "proxy")]
 pub use both_ways::copy_bidirectional;
+#[doc(alias = "Copy")]
+#[doc(alias = "ReadFrom")]
+#[doc(alias = "WriteTo")]
+#[doc(alias = "splice")]
+#[doc(alias = "sendfile")]
 pub use copy::copy;
 pub use into_inner::{IntoInnerError, WriterPanicked};
 pub use line_writer::LineWriter;
-pub use pipe::{PipeReader, PipeWriter, pipe};
+#[doc(alias = "Pipe")]
+pub use pipe::pipe;
+pub use pipe::{PipeReader, PipeWriter};
+#[doc(alias = "AsyncFd")]
+#[doc(alias = "RawConn")]
+#[doc(alias = "SyscallConn")]
+#[doc(alias = "Async")]
 pub use pollable::Pollable;
 pub use reader::BufReader;
-pub use relay::{Idle, Relay};
+pub use relay::Idle;
+#[doc(alias = "CopyBidirectional")]
+#[doc(alias = "proxy")]
+pub use relay::Relay;
 pub use stdin::{Stdin, StdinLock, stdin};
 pub use writer::BufWriter;
 

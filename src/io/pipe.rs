@@ -51,7 +51,6 @@ use crate::task::Time;
 /// child.wait()?;
 /// # io::Result::Ok(())
 /// ```
-#[doc(alias = "Pipe")]
 pub fn pipe() -> Result<(PipeReader, PipeWriter)> {
     let (reader, writer) = sys::pipe()?;
     let reader = PipeReader::new(Descriptor::ours(reader));

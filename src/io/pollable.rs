@@ -64,10 +64,6 @@ use crate::task::Time;
 /// assert_eq!(error.kind(), ErrorKind::Unsupported);
 /// # std::io::Result::Ok(())
 /// ```
-#[doc(alias = "AsyncFd")]
-#[doc(alias = "RawConn")]
-#[doc(alias = "SyscallConn")]
-#[doc(alias = "Async")]
 pub struct Pollable<T: AsFd> {
     inner: T,
     fd: Fd,

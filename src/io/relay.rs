@@ -54,8 +54,6 @@ use crate::thread;
 /// # drop(server);
 /// # std::io::Result::Ok(())
 /// ```
-#[doc(alias = "CopyBidirectional")]
-#[doc(alias = "proxy")]
 #[derive(Default)]
 #[must_use = "a relay does nothing before it runs"]
 pub struct Relay<'a> {

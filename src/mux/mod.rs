@@ -89,6 +89,8 @@ mod queue;
 mod state;
 mod unsent;
 
+#[doc(alias = "ShardQueue")]
+#[doc(alias = "ShardRing")]
 pub use queue::WriteQueue;
 pub use state::Metrics;
 pub use unsent::Unsent;

@@ -78,8 +78,6 @@ const BOUND: usize = 256 << 10;
 /// });
 /// # io::Result::Ok(())
 /// ```
-#[doc(alias = "ShardQueue")]
-#[doc(alias = "ShardRing")]
 pub struct WriteQueue<W> {
     shared: Arc<Shared<W>>,
 }

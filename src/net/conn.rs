@@ -339,8 +339,6 @@ fn suiting(socket: &UdpSocket, address: SocketAddr) -> io::Result<SocketAddr> {
 /// let error = net::dial("tcp", "127.0.0.1:1").unwrap_err();
 /// assert_eq!(error.to_string(), "dial tcp 127.0.0.1:1: connection refused");
 /// ```
-#[doc(alias = "Dial")]
-#[doc(alias = "DialConnection")]
 pub fn dial(network: &str, address: &str) -> io::Result<Conn> {
     Dialer::new().dial(network, address)
 }
@@ -362,7 +360,6 @@ pub fn dial(network: &str, address: &str) -> io::Result<Conn> {
 /// net::dial_timeout("tcp", &address, Duration::from_secs(10))?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "DialTimeout")]
 pub fn dial_timeout(network: &str, address: &str, timeout: Duration) -> io::Result<Conn> {
     Dialer::new().timeout(timeout).dial(network, address)
 }
@@ -380,8 +377,6 @@ pub fn dial_timeout(network: &str, address: &str, timeout: Duration) -> io::Resu
 /// assert!(listener.local_addr()?.as_ip().unwrap().ip().is_loopback());
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "Listen")]
-#[doc(alias = "CreateListener")]
 pub fn listen(network: &str, address: &str) -> io::Result<Listener> {
     ListenConfig::new().listen(network, address)
 }
@@ -400,7 +395,6 @@ pub fn listen(network: &str, address: &str) -> io::Result<Listener> {
 /// assert_ne!(socket.local_addr()?.as_ip().unwrap().port(), 0);
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "ListenPacket")]
 pub fn listen_packet(network: &str, address: &str) -> io::Result<PacketConn> {
     ListenConfig::new().listen_packet(network, address)
 }
@@ -423,7 +417,6 @@ pub fn listen_packet(network: &str, address: &str) -> io::Result<PacketConn> {
 /// assert_eq!(name.as_abstract_name(), Some(&b"server"[..]));
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "ResolveUnixAddr")]
 pub fn resolve_unix_addr(text: &str) -> io::Result<UnixAddr> {
     match text.strip_prefix('@') {
         Some(name) => UnixAddr::from_abstract_name(name),

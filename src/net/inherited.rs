@@ -46,9 +46,6 @@ pub struct Inherited {
 /// assert!(listener.local_addr()?.ip().is_loopback());
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "sd_listen_fds")]
-#[doc(alias = "FileListener")]
-#[doc(alias = "LISTEN_FDS")]
 #[must_use]
 pub fn inherited_listeners() -> Vec<Inherited> {
     inherited::take()

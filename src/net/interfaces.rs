@@ -10,7 +10,6 @@ use crate::sys::interfaces::{self as sys, What};
 /// [`interfaces`] was called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[doc(alias = "net.Interface")]
 pub struct Interface {
     /// Its name: `eth0`.
     pub name: String,
@@ -34,7 +33,6 @@ pub struct Interface {
 /// An address of an [`Interface`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[doc(alias = "IPNet")]
 pub struct InterfaceAddress {
     /// The address, with the zone of those that need one.
     pub address: ScopedIpAddr,
@@ -101,11 +99,6 @@ impl Interface {
 /// }
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "Interfaces")]
-#[doc(alias = "InterfaceAddrs")]
-#[doc(alias = "InterfaceByName")]
-#[doc(alias = "InterfaceByIndex")]
-#[doc(alias = "getifaddrs")]
 pub fn interfaces() -> io::Result<Vec<Interface>> {
     let mut found: Vec<Interface> = Vec::new();
     for entry in sys::list()? {

@@ -45,8 +45,6 @@ use crate::sys::socket::{self, raw_ip, raw_options, udp};
 /// }
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "IPConn")]
-#[doc(alias = "SOCK_RAW")]
 pub struct IpSocket {
     pub(super) socket: Socket,
 }

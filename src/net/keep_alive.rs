@@ -29,7 +29,6 @@ use crate::sys::socket::options;
 /// assert_eq!(keepalive.interval, Duration::from_secs(15));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[doc(alias = "KeepAliveConfig")]
 pub struct KeepAlive {
     /// How long the peer may be silent before it is asked (`TCP_KEEPIDLE`), in whole
     /// seconds, rounded up; from 1 s to 32,767 s.

@@ -47,8 +47,6 @@ const PORTION: usize = 64 * 1024;
 /// assert_eq!(reply, "pong");
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "Pipe")]
-#[doc(alias = "duplex")]
 #[must_use]
 pub fn pipe() -> (MemoryStream, MemoryStream) {
     let (there, back) = (Arc::<Lane>::default(), Arc::<Lane>::default());
@@ -76,7 +74,6 @@ pub fn pipe() -> (MemoryStream, MemoryStream) {
 /// A write that does not get everything across, since the other end stops reading or the
 /// deadline comes, returns how much was read, if anything; the rest is taken back. The next
 /// write fails.
-#[doc(alias = "DuplexStream")]
 pub struct MemoryStream {
     end: Arc<End>,
 }

@@ -80,31 +80,82 @@ mod ttl;
 mod udp;
 mod zerocopy;
 
-pub use crate::fd::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, Split, WriteHalf};
+#[doc(alias = "CloseWrite")]
+pub use crate::fd::OwnedWriteHalf;
+pub use crate::fd::{OwnedReadHalf, ReadHalf, ReuniteError, Split, WriteHalf};
 pub use crate::sys::socket::envelope::{Ecn, Received, Transmit};
 pub use addr::Addr;
-pub use conn::{
-    Conn, Listener, PacketConn, dial, dial_timeout, listen, listen_packet, resolve_unix_addr,
-};
+#[doc(alias = "Dial")]
+#[doc(alias = "DialConnection")]
+pub use conn::dial;
+#[doc(alias = "DialTimeout")]
+pub use conn::dial_timeout;
+#[doc(alias = "Listen")]
+#[doc(alias = "CreateListener")]
+pub use conn::listen;
+#[doc(alias = "ListenPacket")]
+pub use conn::listen_packet;
+#[doc(alias = "ResolveUnixAddr")]
+pub use conn::resolve_unix_addr;
+pub use conn::{Conn, Listener, PacketConn};
 pub use dial::Dialer;
-pub use inherited::{Inherited, inherited_listeners};
-pub use interfaces::{Interface, InterfaceAddress, interfaces};
+pub use inherited::Inherited;
+#[doc(alias = "sd_listen_fds")]
+#[doc(alias = "FileListener")]
+#[doc(alias = "LISTEN_FDS")]
+pub use inherited::inherited_listeners;
+#[doc(alias = "net.Interface")]
+pub use interfaces::Interface;
+#[doc(alias = "IPNet")]
+pub use interfaces::InterfaceAddress;
+#[doc(alias = "Interfaces")]
+#[doc(alias = "InterfaceAddrs")]
+#[doc(alias = "InterfaceByName")]
+#[doc(alias = "InterfaceByIndex")]
+#[doc(alias = "getifaddrs")]
+pub use interfaces::interfaces;
+#[doc(alias = "IPConn")]
+#[doc(alias = "SOCK_RAW")]
 pub use ip::IpSocket;
+#[doc(alias = "KeepAliveConfig")]
 pub use keep_alive::KeepAlive;
 pub use listen::ListenConfig;
 pub use listener::{Incoming, TcpListener};
-pub use memory::{MemoryStream, pipe};
+#[doc(alias = "DuplexStream")]
+pub use memory::MemoryStream;
+#[doc(alias = "Pipe")]
+#[doc(alias = "duplex")]
+pub use memory::pipe;
 pub use op_error::OpError;
 pub use resolve::ToSocketAddrs;
-pub use resolver::{Resolver, SystemResolver, lookup_host};
-pub use scoped::{ScopedIpAddr, ScopedIpAddrParseError};
+pub use resolver::Resolver;
+#[doc(alias = "DefaultResolver")]
+pub use resolver::SystemResolver;
+#[doc(alias = "LookupHost")]
+#[doc(alias = "LookupIP")]
+pub use resolver::lookup_host;
+#[doc(alias = "IPAddr")]
+#[doc(alias = "Zone")]
+pub use scoped::ScopedIpAddr;
+pub use scoped::ScopedIpAddrParseError;
+#[doc(alias = "LookupPort")]
+#[doc(alias = "getservbyname")]
 pub use services::lookup_port;
 pub use std::net::{
     AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6,
 };
+#[doc(alias = "TCPConn")]
 pub use stream::TcpStream;
 pub use target::Target;
-pub use udp::{Batch, Datagram, DatagramMut, UdpSocket};
+#[doc(alias = "recvmmsg")]
+#[doc(alias = "sendmmsg")]
+#[doc(alias = "ReadBatch")]
+#[doc(alias = "WriteBatch")]
+pub use udp::Batch;
+#[doc(alias = "UDPConn")]
+#[doc(alias = "PacketConn")]
+pub use udp::UdpSocket;
+pub use udp::{Datagram, DatagramMut};
 
 use std::io;
 

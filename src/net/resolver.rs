@@ -91,7 +91,6 @@ where
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-#[doc(alias = "DefaultResolver")]
 pub struct SystemResolver;
 
 impl Resolver for SystemResolver {
@@ -130,8 +129,6 @@ impl Resolver for SystemResolver {
 /// assert!(addresses.iter().all(|address| address.is_loopback()));
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "LookupHost")]
-#[doc(alias = "LookupIP")]
 pub fn lookup_host(host: &str) -> io::Result<Vec<IpAddr>> {
     if let Some(address) = target::literal(host, 0)? {
         return Ok(vec![address.ip()]);

@@ -24,8 +24,6 @@ use crate::sys::interfaces;
 /// assert_eq!(address.with_port(80).port(), 80);
 /// assert_eq!(ScopedIpAddr::from(Ipv4Addr::LOCALHOST).to_string(), "127.0.0.1");
 /// ```
-#[doc(alias = "IPAddr")]
-#[doc(alias = "Zone")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ScopedIpAddr {
     /// The address.

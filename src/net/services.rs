@@ -48,8 +48,6 @@ telnet 23/tcp
 /// assert!(lookup_port("tcp", "no such service").is_err());
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "LookupPort")]
-#[doc(alias = "getservbyname")]
 pub fn lookup_port(network: &str, service: &str) -> io::Result<u16> {
     let protocol = match Network::parse(network)? {
         Network::Tcp(_) => "tcp",

@@ -52,7 +52,6 @@ use crate::sys::socket::{self, options};
 /// assert_eq!(&reply, b"ping");
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "TCPConn")]
 pub struct TcpStream {
     pub(super) socket: Socket,
 }

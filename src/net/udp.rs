@@ -51,8 +51,6 @@ use crate::sys::socket::{self, udp};
 /// assert_eq!(client.recv(&mut reply)?, 4);
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "UDPConn")]
-#[doc(alias = "PacketConn")]
 pub struct UdpSocket {
     pub(super) socket: Socket,
 }

@@ -304,7 +304,7 @@ impl Descriptor {
         }
         task::check_not_forked();
         let id = poller::here().expect(HAS_A_POLLER);
-        id.add(fd, self.token())?;
+        id.add(fd, self.token()).map_err(explained)?;
         self.registration.store(id.to_bits(), Ordering::Release);
         Ok(())
     }
@@ -324,6 +324,20 @@ impl Descriptor {
 
     fn token(&self) -> u64 {
         u64::from(self.index) << 32 | u64::from(self.generation.load(Ordering::Relaxed))
+    }
+}
+
+/// What a descriptor cannot be watched for: somebody else may watch it on this worker, and
+/// gets its events.
+#[cold]
+fn explained(error: io::Error) -> io::Error {
+    match error.kind() {
+        kind @ io::ErrorKind::AlreadyExists => io::Error::new(
+            kind,
+            "nobody can wait for a descriptor whose events go to somebody else, an operator \
+             say: it has to be in non-blocking mode",
+        ),
+        _ => error,
     }
 }
 

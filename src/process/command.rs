@@ -29,7 +29,6 @@ use crate::sched::{keep_thread, run_blocking};
 /// assert_eq!(output.stdout, b"hello\n/\n");
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "exec")]
 pub struct Command {
     pub(super) command: std::process::Command,
     /// Which of input, output and error output were set; std does not tell.

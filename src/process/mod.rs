@@ -73,6 +73,7 @@ mod pipe;
 pub mod unix;
 
 pub use child::Child;
+#[doc(alias = "exec")]
 pub use command::Command;
 pub use pipe::{ChildStderr, ChildStdin, ChildStdout};
 pub use std::process::{

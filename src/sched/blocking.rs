@@ -133,8 +133,6 @@ const THREAD_NAME: &str = "netpoll-block";
 /// thread::spawn(move || sender.send("news"));
 /// assert_eq!(waiting.join().unwrap(), Ok("news"));
 /// ```
-#[doc(alias = "spawn_blocking")]
-#[doc(alias = "block_in_place")]
 pub fn blocking<F, T>(f: F) -> T
 where
     F: FnOnce() -> T + Send,

@@ -41,7 +41,6 @@ use crate::task::{Outcome, Time};
 /// let ready = changed.wait_while(ready.lock().unwrap(), |ready| !*ready).unwrap();
 /// assert!(*ready);
 /// ```
-#[doc(alias = "Cond")]
 pub struct Condvar(Condition);
 
 /// Whether a wait on a [`Condvar`] ended because its time was up.

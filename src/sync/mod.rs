@@ -54,7 +54,9 @@ mod raw;
 mod rw_lock;
 
 pub use barrier::{Barrier, BarrierWaitResult};
-pub use condvar::{Condvar, WaitTimeoutResult};
+#[doc(alias = "Cond")]
+pub use condvar::Condvar;
+pub use condvar::WaitTimeoutResult;
 pub use lazy_lock::LazyLock;
 pub use mutex::{Mutex, MutexGuard};
 pub use once::{Once, OnceState};

@@ -32,7 +32,6 @@ use crate::task::{Id, Packet, end_locals, or_abort};
 /// let task = netpoll::thread::spawn(|| 6 * 7);
 /// assert_eq!(task.join().unwrap(), 42);
 /// ```
-#[doc(alias = "go")]
 #[track_caller]
 pub fn spawn<F, T>(f: F) -> JoinHandle<T>
 where

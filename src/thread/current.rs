@@ -19,7 +19,6 @@ pub struct Thread {
 /// Names one task, or thread. In practice no two have the same name while the process
 /// runs: it comes again after four thousand million tasks in the same slot.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-#[doc(alias = "goid")]
 pub struct ThreadId(Id);
 
 impl Thread {
@@ -92,7 +91,6 @@ pub fn current() -> Thread {
 /// # Examples
 ///
 /// See [`Thread::unpark`].
-#[doc(alias = "gopark")]
 pub fn park() {
     task::park_until(Time::NEVER);
 }

@@ -80,7 +80,6 @@ macro_rules! thread_local {
 /// # Examples
 ///
 /// See [`thread_local!`](crate::thread_local).
-#[doc(alias = "task_local")]
 pub struct LocalKey<T: 'static> {
     init: fn() -> T,
 }

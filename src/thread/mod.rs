@@ -17,12 +17,20 @@ mod signal;
 mod sleep;
 
 pub use block_on::block_on;
-pub use builder::{Builder, spawn};
+pub use builder::Builder;
+#[doc(alias = "go")]
+pub use builder::spawn;
+#[doc(alias = "goid")]
+pub use current::ThreadId;
+#[doc(alias = "gopark")]
+pub use current::park;
 #[expect(deprecated, reason = "std has them")]
 pub use current::park_timeout_ms;
-pub use current::{Thread, ThreadId, current, park, park_timeout};
+pub use current::{Thread, current, park_timeout};
 pub use handle::JoinHandle;
-pub use local::{AccessError, LocalKey};
+pub use local::AccessError;
+#[doc(alias = "task_local")]
+pub use local::LocalKey;
 pub use scope::{Scope, ScopedJoinHandle, scope};
 #[expect(deprecated, reason = "std has it")]
 pub use sleep::sleep_ms;

@@ -32,6 +32,7 @@ const NAMES: &str = "
     Malloc WriteString WriteBinary WriteByte WriteDirect MallocAck Append Flush MallocLen
     IsEmpty WriteBuffer Bytes GetBytes
     Poll Wait Trigger Control Alloc Free
+    PollEvent PollReadable PollWritable PollDetach PollR2RW PollRW2R
     FDOperator FD OnRead OnWrite OnHup Inputs InputAck Outputs OutputAck
     gopool mcache
 ";
@@ -108,6 +109,21 @@ fn every_name_of_cloudwego_s_is_listed_and_found() {
     }
 }
 
+/// An alias stands above what it is found by, whosever name it is: an item or its `pub use`.
+#[test]
+fn no_alias_of_an_item_is_lost() {
+    let files = files();
+    let found = findable(&files);
+    let aliases = files.iter().flat_map(|(file, text)| {
+        let aliases = text.split("\n#[doc(alias = \"").skip(1);
+        aliases.map(move |rest| (file, rest.split('"').next().unwrap()))
+    });
+    let lost: Vec<_> = aliases
+        .filter(|(_, alias)| !found.contains(alias))
+        .collect();
+    assert!(lost.is_empty(), "a search does not find {lost:?}");
+}
+
 #[test]
 fn names_of_others_are_found() {
     let files = files();
@@ -123,7 +139,9 @@ const SMALL: &str = r#"
 == lib.rs
 pub mod open;
 mod shut;
-pub use shut::{Shown, deep::{Deep, Renamed as Other}, moved};
+#[doc(alias = "of a use")]
+pub use shut::Shown;
+pub use shut::{deep::{Deep, Renamed as Other}, moved};
 #[doc(alias = "exported")]
 #[macro_export]
 macro_rules! shown {
@@ -181,6 +199,7 @@ pub enum Renamed {
 }
 pub struct Not;
 == shut/far.rs
+#[doc(alias = "of an item that is named elsewhere")]
 pub trait Shown {
     #[doc(alias = "required")]
     fn method(&self);
@@ -207,6 +226,7 @@ fn what_is_not_public_is_not_found() {
         "exported",
         "method",
         "method elsewhere",
+        "of a use",
         "required",
         "type",
         "variant",

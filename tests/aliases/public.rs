@@ -1,6 +1,10 @@
 //! What of a crate is public, and so in its documentation: by its source, whose modules and
 //! `use` lines are followed. It has to be formatted as rustfmt does; modules within a file are
 //! not looked into, so what only these name is not found.
+//!
+//! An alias of an item is found where one can name the module that declares it. Where a
+//! `pub use` brings the item from a module that one cannot, rustdoc 1.95 forgets the aliases
+//! of the item, and finds those of the `pub use`; so do later ones. That is where they stand.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -145,7 +149,8 @@ impl<'a> Crate<'a> {
                         (self.is_public(module, name), kind)
                     }
                 };
-                if within.0 && within.1 != "impl" || is_exported {
+                let shows = declared(code).is_some() || code.starts_with("pub use ");
+                if shows && self.public.contains(module) || is_exported {
                     found.append(&mut aliases);
                 }
             } else {

@@ -70,9 +70,12 @@ fn without_time_only_those_are_cut_off_that_are_owed_something() {
 fn of_a_worker_that_does_not_answer_all_are_cut_off() {
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
+    let computes = Arc::new(AtomicBool::new(false));
+    let began = Arc::clone(&computes);
     let runtime = Builder::new().workers(1).build().unwrap();
     let event_loop = EventLoop::new(move |connection: &mut Connection| {
         connection.reader().skip(connection.reader().len())?;
+        began.store(true, Ordering::Relaxed);
         while !stopped.load(Ordering::Relaxed) {
             // As a computation does.
             std::thread::sleep(Duration::from_millis(1));
@@ -94,7 +97,7 @@ fn of_a_worker_that_does_not_answer_all_are_cut_off() {
     until("they are there", || event_loop.metrics().connections == [3]);
     clients[0].write_all(b"go").unwrap();
     // What comes behind it is not heard before the handler is done.
-    std::thread::sleep(Duration::from_millis(50));
+    until("it computes", || computes.load(Ordering::Relaxed));
     let shutdown = event_loop.shutdown(Instant::now());
     assert_eq!((shutdown.finished, shutdown.cut_off), (0, 3));
     stop.store(true, Ordering::Relaxed);

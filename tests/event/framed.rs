@@ -4,11 +4,13 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use netpoll::buf::LinkBuffer;
 use netpoll::event::{Connection, FrameHandler, Framed, Next, Options};
 use netpoll::net::TcpStream;
+use netpoll::os::unix::net::UnixStream;
 use netpoll::thread;
 
-use crate::common::{on_workers, until};
+use crate::common::{LONG, on_workers, until};
 use crate::support::{Server, frame, rest};
 
 /// How long the frames of [`frame`] are.
@@ -252,4 +254,46 @@ fn lengths_that_cannot_be_end_the_connection() {
             assert_eq!(rest(&client), [1; 100], "{first}");
         }
     });
+}
+
+#[test]
+fn a_frame_above_the_limit_is_refused_also_when_it_has_come_as_a_whole() {
+    on_workers(|| {
+        let errors = Arc::new(Mutex::new(Vec::new()));
+        let options = Options::new().frame_limit(1000);
+        let server = Server::with_options(framed(Reporting(Arc::clone(&errors))), options);
+        // What was received at once is handled at once.
+        let received = [frame(&[1; 998]), frame(&[2; 999])].concat();
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        theirs.set_deadline(Some(Instant::now() + LONG)).unwrap();
+        let received = LinkBuffer::from(received);
+        server.event_loop.adopt(ours, received).unwrap();
+        assert_eq!(rest(&theirs), frame(&[1; 998]));
+        until("it is closed", || !errors.lock().unwrap().is_empty());
+        let error = errors.lock().unwrap().pop().unwrap();
+        assert!(error.contains("1001 bytes"), "{error}");
+        assert!(error.contains("limit is 1000"), "{error}");
+        server.end();
+    });
+}
+
+/// Sends frames back, and notes why the connection has ended.
+struct Reporting(Arc<Mutex<Vec<String>>>);
+
+impl FrameHandler for Reporting {
+    type Context = ();
+
+    fn prepare(&self, _: &mut Connection) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn frame(&self, connection: &mut Connection, frame: &[u8], (): &mut ()) -> io::Result<Next> {
+        connection.writer().write_binary(frame);
+        Ok(Next::Again)
+    }
+
+    fn disconnect(&self, connection: &mut Connection, (): ()) {
+        let error = connection.error().map(ToString::to_string);
+        self.0.lock().unwrap().push(error.unwrap_or_default());
+    }
 }

@@ -87,6 +87,41 @@ fn an_operator_is_called_for_what_happens_and_then_no_more() {
     });
 }
 
+/// Its callbacks may park, though not for their own descriptor.
+#[test]
+fn a_callback_that_would_wait_for_its_own_descriptor_is_told_why_it_cannot() {
+    struct Waiting(Sender<String>);
+
+    impl Operate<UnixStream> for Waiting {
+        fn on_read(&mut self, mut stream: &UnixStream) -> io::Result<Then> {
+            loop {
+                stream.read_exact(&mut [0])?;
+            }
+        }
+
+        fn on_hup(self, _: UnixStream, error: Option<&io::Error>) {
+            let error = error.expect("it could not go on");
+            self.0.send(format!("{:?}: {error}", error.kind())).unwrap();
+        }
+    }
+
+    on_workers(|| {
+        // Nobody has said `set_nonblocking`.
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let (said, heard) = mpsc::channel();
+        let operator = Operator::new(ours, Waiting(said)).unwrap();
+        theirs.write_all(b"one").unwrap();
+        until("it is over", || !operator.is_active());
+        let mut why = String::new();
+        until("it says so", || {
+            why.extend(heard.try_iter());
+            !why.is_empty()
+        });
+        assert!(why.starts_with("AlreadyExists: "), "{why}");
+        assert!(why.contains("non-blocking"), "{why}");
+    });
+}
+
 #[test]
 fn an_operator_ends_by_a_panic_and_when_it_is_dropped() {
     on_workers(|| {

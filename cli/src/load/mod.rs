@@ -126,8 +126,14 @@ pub(crate) fn run(plan: Plan) -> Result<Verdict, Failure> {
         false if established == 0 => String::new(),
         false => report.text(),
     };
-    // Nobody who reads is no failure of the server's.
-    let _ = io::stdout().write_all(text.as_bytes());
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // Nobody who reads is no failure of the server's.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            return Err(Failure::Figures(error));
+        }
+        _ => {}
+    }
     Ok(match report.is_good() {
         true => Verdict::Good,
         false => Verdict::Bad,

@@ -53,6 +53,10 @@ impl LinkBuffer {
     /// Lets `read` fill room for at most `most` bytes; it returns how many it filled,
     /// and so does this.
     ///
+    /// # Errors
+    ///
+    /// Those of `read`.
+    ///
     /// # Panics
     ///
     /// If `read` says that it filled more than there was room for.
@@ -86,6 +90,10 @@ impl LinkBuffer {
     /// returns the part at the beginning that it filled, and this the length of that.
     ///
     /// For system calls, which need no zeros to write over.
+    ///
+    /// # Errors
+    ///
+    /// Those of `receive`.
     ///
     /// # Panics
     ///
@@ -147,6 +155,10 @@ impl LinkBuffer {
     /// The room is what is left in the last block, and a new one that is given back if
     /// it was not needed.
     ///
+    /// # Errors
+    ///
+    /// Those of `read`.
+    ///
     /// # Panics
     ///
     /// If `read` says that it filled more than there was room for.
@@ -189,6 +201,10 @@ impl LinkBuffer {
     ///
     /// `receive` has initialised as many bytes as it returns, from the beginning of the
     /// first piece on, and those of the second when the first is full.
+    ///
+    /// # Errors
+    ///
+    /// Those of `receive`.
     ///
     /// # Panics
     ///

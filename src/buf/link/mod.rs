@@ -43,12 +43,10 @@ use chain::Chain;
 
 /// How large the blocks are that a [`LinkBuffer`] takes to be written to, unless a
 /// larger one is needed: 4 KiB.
-#[doc(alias = "LinkBufferCap")]
 pub const BLOCK_SIZE: usize = 4 << 10;
 
 /// What is longer than this, 4 KiB, gets a block of its own when a [`LinkBuffer`]
 /// copies it and has no room for it.
-#[doc(alias = "BinaryInplaceThreshold")]
 pub const IN_PLACE: usize = 4 << 10;
 
 /// What is shorter than this, 512 bytes, is copied rather than shared, so that it does
@@ -126,7 +124,6 @@ pub const COPIED: usize = 512;
 ///     scope.spawn(|| buffer.len());
 /// });
 /// ```
-#[doc(alias = "mcache")]
 #[derive(Default)]
 pub struct LinkBuffer {
     chain: RefCell<Chain>,

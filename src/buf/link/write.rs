@@ -88,7 +88,7 @@ impl LinkBuffer {
     pub fn malloc_ack(&mut self, n: usize) -> io::Result<()> {
         let chain = self.chain.get_mut();
         if n > chain.pending() {
-            let message = format!("{n} bytes to keep of {}", chain.pending());
+            let message = format!("{n} bytes to keep, of {} not flushed", chain.pending());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         chain.truncate(n);
@@ -124,13 +124,17 @@ impl LinkBuffer {
     pub fn patch(&mut self, at: usize, bytes: &[u8]) -> io::Result<()> {
         let chain = self.chain.get_mut();
         let end = at.checked_add(bytes.len());
-        if end.is_some_and(|end| end <= chain.pending()) && chain.patch(at, bytes) {
-            return Ok(());
+        let refused = |message| Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        if end.is_none_or(|end| end > chain.pending()) {
+            let (n, pending) = (bytes.len(), chain.pending());
+            return refused(format!(
+                "{n} bytes to change at {at}, of {pending} not flushed"
+            ));
         }
-        Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "not all of these bytes were written and may be changed",
-        ))
+        if !chain.patch(at, bytes) {
+            return refused("bytes to change that belong to somebody else, too".into());
+        }
+        Ok(())
     }
 
     /// Writes a copy of `bytes`.

@@ -128,6 +128,26 @@ impl ConnectionHandle {
     /// # Errors
     ///
     /// As for [`write`](Self::write); `WouldBlock` where that would wait.
+    ///
+    /// # Examples
+    ///
+    /// A broadcast, which closes who does not read:
+    ///
+    /// ```
+    /// use netpoll::event::ConnectionHandle;
+    /// use std::io::ErrorKind;
+    ///
+    /// fn broadcast(listeners: &mut Vec<ConnectionHandle>, news: &bytes::Bytes) {
+    ///     listeners.retain(|listener| match listener.try_write(news.clone()) {
+    ///         Err(error) if error.kind() == ErrorKind::WouldBlock => {
+    ///             listener.close();
+    ///             false
+    ///         }
+    ///         written => written.is_ok(),
+    ///     });
+    /// }
+    /// # broadcast(&mut Vec::new(), &bytes::Bytes::new());
+    /// ```
     pub fn try_write(&self, bytes: impl Into<Bytes>) -> io::Result<()> {
         self.offer(bytes.into()).map_err(|(error, _)| error)
     }
@@ -278,6 +298,36 @@ impl ConnectionHandle {
     /// lost with it. Whatever a peer does that leaves in order waits until this is resumed:
     /// that it has finished sending, for it may wait for a reply; and that a Unix socket
     /// was closed, as long as there is something to receive from it.
+    ///
+    /// # Examples
+    ///
+    /// What is received goes to a queue, and nothing more is received while that is full:
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::Write;
+    /// use std::sync::mpsc;
+    ///
+    /// let (send, queue) = mpsc::channel();
+    /// let event_loop = EventLoop::new(move |connection: &mut Connection| {
+    ///     let all = connection.reader().read_binary(connection.reader().len())?;
+    ///     let handle = connection.handle();
+    ///     handle.pause();
+    ///     send.send((all, handle)).map_err(std::io::Error::other)?;
+    ///     Ok(Next::Again)
+    /// });
+    /// let (ours, mut theirs) = UnixStream::pair()?;
+    /// event_loop.adopt(ours, LinkBuffer::new())?;
+    /// for word in [b"one", b"two"] {
+    ///     theirs.write_all(word)?;
+    ///     let (received, handle) = queue.recv().unwrap();
+    ///     assert_eq!(received, word);
+    ///     handle.resume();
+    /// }
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn pause(&self) {
         self.want(|inbox| inbox.pause = Some(true));
     }

@@ -38,10 +38,6 @@ use crate::task;
 /// assert_eq!(client.recv(&mut [0; 16])?, 4);
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "recvmmsg")]
-#[doc(alias = "sendmmsg")]
-#[doc(alias = "ReadBatch")]
-#[doc(alias = "WriteBatch")]
 pub struct Batch {
     /// As many parts of `size` as there are entries.
     memory: Box<[u8]>,

@@ -17,7 +17,6 @@ use std::slice;
 /// assert_eq!(format!("{event:?}"), "Event { flags: Flags(IN | RDHUP), token: 7 }");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[doc(alias = "epoll_event")]
 pub struct Event {
     /// What happened: those of the watched flags that hold, and
     /// [`Flags::ERR`] and [`Flags::HUP`] unasked.

@@ -24,7 +24,6 @@ use std::ops::{BitAnd, BitOr, BitOrAssign};
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(transparent)]
-#[doc(alias = "epoll_event")]
 pub struct Flags(u32);
 
 impl Flags {

@@ -75,8 +75,13 @@ mod flags;
 mod wait;
 mod waker;
 
-pub use events::{Event, Events, Iter};
+#[doc(alias = "epoll_event")]
+pub use events::Event;
+pub use events::{Events, Iter};
+#[doc(alias = "epoll_event")]
 pub use flags::Flags;
+#[doc(alias = "eventfd")]
+#[doc(alias = "Trigger")]
 pub use waker::Waker;
 
 use rustix::event::epoll as kernel;

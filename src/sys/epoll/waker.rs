@@ -34,8 +34,6 @@ use std::io;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]
-#[doc(alias = "eventfd")]
-#[doc(alias = "Trigger")]
 pub struct Waker {
     eventfd: EventFd,
 }

@@ -12,8 +12,6 @@
 /// assert_eq!(left.peer_cred()?.pid, Some(std::process::id() as i32));
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "SO_PEERCRED")]
-#[doc(alias = "SCM_CREDENTIALS")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UCred {
     /// The user.

@@ -38,7 +38,6 @@ use crate::sys::socket::{self, unix};
 /// std::fs::remove_file(&path)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "unixgram")]
 pub struct UnixDatagram {
     pub(super) socket: Socket,
 }

@@ -36,11 +36,22 @@ pub use std::os::unix::net::SocketAddr;
 
 pub use ancillary::UnixMessage;
 pub(crate) use connect::connect;
+#[doc(alias = "SO_PEERCRED")]
+#[doc(alias = "SCM_CREDENTIALS")]
 pub use credentials::UCred;
+#[doc(alias = "unixgram")]
 pub use datagram::UnixDatagram;
 pub use listener::{Incoming, UnixListener};
+#[doc(alias = "unixpacket")]
+#[doc(alias = "UnixConn")]
+#[doc(alias = "UnixSeqpacketConn")]
+#[doc(alias = "SOCK_SEQPACKET")]
 pub use seqpacket::UnixSeqpacket;
-pub use seqpacket_listener::{Incoming as IncomingSeqpacket, UnixSeqpacketListener};
+pub use seqpacket_listener::Incoming as IncomingSeqpacket;
+#[doc(alias = "unixpacket")]
+#[doc(alias = "SOCK_SEQPACKET")]
+pub use seqpacket_listener::UnixSeqpacketListener;
+#[doc(alias = "UnixConn")]
 pub use stream::UnixStream;
 
 use std::os::fd::{AsRawFd, RawFd};

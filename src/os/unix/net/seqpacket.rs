@@ -39,10 +39,6 @@ use crate::sys::socket::{self, unix};
 /// assert_eq!(right.recv(&mut buffer)?, 0); // the end
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "unixpacket")]
-#[doc(alias = "UnixConn")]
-#[doc(alias = "UnixSeqpacketConn")]
-#[doc(alias = "SOCK_SEQPACKET")]
 pub struct UnixSeqpacket {
     pub(super) socket: Socket,
 }

@@ -30,8 +30,6 @@ use crate::sys::socket::unix;
 /// assert_eq!(UnixSeqpacket::connect_addr(&address)?.recv(&mut [0; 16])?, 5);
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "unixpacket")]
-#[doc(alias = "SOCK_SEQPACKET")]
 pub struct UnixSeqpacketListener {
     pub(super) socket: Socket,
 }

@@ -39,7 +39,6 @@ use crate::sys::socket::{self, unix};
 /// std::fs::remove_file(&path)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(alias = "UnixConn")]
 pub struct UnixStream {
     pub(super) socket: Socket,
 }
@@ -144,6 +143,7 @@ impl UnixStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[doc(alias = "socketpair")]
+    #[doc(alias = "GetSysFdPairs")]
     pub fn pair() -> io::Result<(Self, Self)> {
         let (left, right) = unix::stream_pair()?;
         let [left, right] = [left, right].map(|fd| Self::from_socket(Socket::new(fd)));
