@@ -85,6 +85,8 @@ pub(super) mod flag {
     pub(crate) const HELD: u32 = 1 << 20;
     /// The read deadline has passed, and what came before is handled.
     pub(crate) const LATE: u32 = 1 << 21;
+    /// Something that was received for it in this phase is still to be handled.
+    pub(crate) const IN_PHASE: u32 = 1 << 22;
     /// With any of these, nothing is received.
     pub(crate) const NOT_NOW: u32 =
         BUSY | FINISHED | CLOSING | PAUSED | OVER | ENDED | OPERATOR | HELD | LATE;

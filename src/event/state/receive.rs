@@ -145,6 +145,10 @@ impl State {
     fn receive(&mut self, key: Key) {
         let now = self.now;
         let slot = &mut self.slots[key.index()];
+        if slot.has(flag::IN_PHASE) {
+            // Whoever detaches it gets what there is, and that is all of it.
+            return self.queue(key);
+        }
         let sticky = slot.has(flag::STICKY);
         // What is buffered already counts: more than the mark only for who needs it.
         if let Some(extra) = &slot.extra {
@@ -171,6 +175,7 @@ impl State {
             }
             Ok(n) => {
                 slot.active_at = now;
+                slot.set(flag::IN_PHASE);
                 if n < WINDOW && !sticky {
                     slot.clear(flag::READABLE);
                 }
