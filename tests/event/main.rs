@@ -30,4 +30,5 @@ mod placement;
 mod read_timeouts;
 mod sharing;
 mod support;
+mod withheld;
 mod writing;

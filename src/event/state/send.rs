@@ -157,7 +157,8 @@ impl State {
             Some(extra) => (extra.shared.clone(), None),
             None => (None, None),
         };
-        if unsent <= low {
+        let was_over = unsent <= low && slot.has(flag::OVER);
+        if was_over {
             slot.clear(flag::OVER);
         }
         if let Some(writer) = writer {
@@ -171,6 +172,9 @@ impl State {
         }
         if let Some(slot) = self.slot(key) {
             slot.slim();
+        }
+        if was_over {
+            self.wait_again(key);
         }
         if unsent <= low {
             self.queue(key);

@@ -65,9 +65,11 @@ impl State {
                 slot.wake_handler();
                 shared.end();
             }
+            let mut was_paused = false;
             match wishes.pause {
                 Some(true) => slot.set(flag::PAUSED),
                 Some(false) => {
+                    was_paused = slot.has(flag::PAUSED);
                     slot.clear(flag::PAUSED);
                     if slot.has(flag::OPERATOR) {
                         // What it has left there will be no event for.
@@ -80,7 +82,9 @@ impl State {
                 slot.clear(flag::LATE);
                 slot.wake_handler();
             }
-            if wishes.moved || wishes.pause == Some(false) {
+            if was_paused {
+                self.wait_again(key);
+            } else if wishes.moved {
                 self.arm(key);
             }
         }
