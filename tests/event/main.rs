@@ -9,6 +9,7 @@ mod answers;
 mod back_pressure;
 mod balance;
 mod bounds;
+mod broken;
 mod callbacks;
 mod clients;
 mod cut_off;

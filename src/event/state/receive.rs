@@ -14,8 +14,8 @@ use crate::task::{Outcome, Time};
 /// Something comes that will be thrown away.
 const LINGERS: u32 = flag::LINGERING | flag::READABLE;
 
-/// Nobody receives, and nothing can be sent.
-const ABANDONED: u32 = flag::PAUSED | flag::HUNG_UP;
+/// Nothing can be sent.
+const NO_PEER: u32 = flag::HUNG_UP | flag::BROKEN;
 
 impl State {
     /// Begins a phase: receives what its budget allows. Afterwards there are parts, or
@@ -116,7 +116,7 @@ impl State {
             return self.receive(key);
         }
         if !slot.has(flag::BUSY) {
-            if slot.flags & ABANDONED == ABANDONED {
+            if slot.has(flag::PAUSED) && slot.has(NO_PEER) {
                 self.notice_the_end(key);
             }
             // What it is about is seen to when it is its turn.
@@ -133,6 +133,11 @@ impl State {
             return;
         };
         if slot.has(flag::FINISHED | flag::CLOSING | flag::ENDED) {
+            return;
+        }
+        if slot.has(flag::BROKEN) {
+            // It was noticed in sending, before it was paused.
+            slot.set(flag::FINISHED);
             return;
         }
         match options::take_error(slot.fd()) {

@@ -193,7 +193,12 @@ impl State {
         }
         // It is read until it says that there is nothing more.
         slot.set(flag::BROKEN | flag::READABLE | flag::STICKY);
-        slot.extra().error.get_or_insert_with(|| error.into());
+        let extra = slot.extra();
+        extra.error.get_or_insert_with(|| error.into());
+        if let Some(reader) = extra.reader.take() {
+            // For a handler that waits there will be no event.
+            reader.wake(Outcome::Woken);
+        }
         self.drop_output(key);
         self.room(key);
         self.queue(key);
@@ -228,9 +233,16 @@ impl State {
 
     /// What waits to be sent will not be.
     pub(in crate::event) fn drop_output(&mut self, key: Key) {
-        let extra = self.slot(key).and_then(|slot| slot.extra.as_mut());
-        if let Some(output) = extra.and_then(|extra| extra.output.take()) {
-            self.trash.add(*output);
+        let Some(slot) = self.slot(key) else {
+            return;
+        };
+        slot.clear(flag::FULL);
+        if let Some(extra) = &mut slot.extra {
+            // Nobody is late with taking it, either.
+            extra.full_at = None;
+            if let Some(output) = extra.output.take() {
+                self.trash.add(*output);
+            }
         }
     }
 }
