@@ -25,7 +25,9 @@ impl State {
         if n == 0 {
             return;
         }
-        if self.slot(key).is_none_or(|slot| slot.has(flag::BROKEN)) {
+        // Who lingers has said that there will be no more: to try would be its end.
+        let is_over = flag::BROKEN | flag::LINGERING;
+        if self.slot(key).is_none_or(|slot| slot.has(is_over)) {
             return self.trash.add(std::mem::take(output));
         }
         self.output.take_all(output);
