@@ -29,9 +29,13 @@ impl Loop {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         let now = state.now;
-        if state.slot(key).is_none() {
-            skip(&mut state.arena, len);
-            return None;
+        match state.slot(key) {
+            Some(slot) if len > 0 => slot.clear(flag::IN_PHASE),
+            Some(_) => {}
+            None => {
+                skip(&mut state.arena, len);
+                return None;
+            }
         }
         if state.holds(key) {
             state.keep(key, len);

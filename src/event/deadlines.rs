@@ -21,8 +21,9 @@ impl Connection {
     ///   to be told: the connection ends, with [an error](Self::error) of that kind. What was
     ///   received before and waits for its turn is handled first; part of a frame is not.
     ///
-    /// It means nothing while the connection is [paused](ConnectionHandle::pause), and when
-    /// the peer has finished. A [timeout](Self::set_timeouts), in contrast, begins anew with each
+    /// It means nothing while the connection is [paused](ConnectionHandle::pause), while more
+    /// waits to be sent than the [high mark](super::Options::output_marks), and when the peer
+    /// has finished. A [timeout](Self::set_timeouts), in contrast, begins anew with each
     /// request.
     ///
     /// # Examples

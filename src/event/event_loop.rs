@@ -216,6 +216,7 @@ impl<H: Handler> EventLoop<H> {
             session: Served::boxed(&inner.handler),
             extra: extra(remote),
             started: false,
+            need: 0,
             active_at: None,
             sticky: stream.sticky,
             counted,

@@ -56,7 +56,14 @@ impl Source for Place {
                 match received {
                     Ok(0) => slot.set(flag::FINISHED),
                     Ok(_) => slot.set(flag::READABLE),
-                    Err(Fault::WouldBlock) => slot.clear(flag::READABLE),
+                    Err(Fault::WouldBlock) => {
+                        slot.clear(flag::READABLE);
+                        if slot.has(flag::BROKEN) {
+                            // What may still come can have no answer.
+                            slot.set(flag::FINISHED);
+                            return Ok(0);
+                        }
+                    }
                     Err(_) => {}
                 }
                 received

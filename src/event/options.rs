@@ -66,8 +66,9 @@ impl Options {
     /// How long a peer may take to complete what it has begun to send: from the first of
     /// it until the handler consumes something, however often some of it comes, see
     /// [`Next::Need`](super::Next::Need); and the same for what a handler waits for that
-    /// reads more. Then the connection is closed with `TimedOut`. While a handler runs, or
-    /// the peer does not read its replies, no time counts. No limit unless this is called.
+    /// reads more. Then the connection is closed with `TimedOut`. While a handler runs,
+    /// the peer does not read its replies, or the connection is
+    /// [paused](super::ConnectionHandle::pause), no time counts. No limit unless this is called.
     #[doc(alias = "WithReadTimeout")]
     #[doc(alias = "ErrReadTimeout")]
     #[doc(alias = "SetReadTimeout")]

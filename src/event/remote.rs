@@ -71,6 +71,8 @@ pub(super) struct Adoption {
     pub(super) extra: Option<Box<Extra>>,
     /// It was prepared elsewhere.
     pub(super) started: bool,
+    /// How many bytes its handler wants to see.
+    pub(super) need: u32,
     /// When something last happened, unless it is new.
     pub(super) active_at: Option<Time>,
     /// A short read proves nothing.

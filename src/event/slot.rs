@@ -85,12 +85,17 @@ pub(super) mod flag {
     pub(crate) const HELD: u32 = 1 << 20;
     /// The read deadline has passed, and what came before is handled.
     pub(crate) const LATE: u32 = 1 << 21;
+    /// Something that was received for it in this phase is still to be handled.
+    pub(crate) const IN_PHASE: u32 = 1 << 22;
     /// With any of these, nothing is received.
     pub(crate) const NOT_NOW: u32 =
         BUSY | FINISHED | CLOSING | PAUSED | OVER | ENDED | OPERATOR | HELD | LATE;
-    /// With any of these, the read deadline means nothing: it is not the peer that is
-    /// waited for, or nothing is expected from it.
-    pub(crate) const NO_DEADLINE: u32 = BUSY | HELD | PAUSED | FINISHED | CLOSING | ENDED;
+    /// With any of these, nothing is received for somebody else's sake than the peer's, or
+    /// because of what it does not take: how late it is with what it sends is not known.
+    pub(crate) const WITHHELD: u32 = HELD | PAUSED | OVER;
+    /// With any of these, the read deadline means nothing: it is not what the peer sends
+    /// that is waited for.
+    pub(crate) const NO_DEADLINE: u32 = WITHHELD | BUSY | FINISHED | CLOSING | ENDED;
 }
 
 /// A place for a connection. It is small, because there are many that do nothing.

@@ -3,11 +3,15 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
+use std::time::{Duration, Instant};
 
-use netpoll::event::{Balance, Connection, Next};
+use netpoll::buf::LinkBuffer;
+use netpoll::event::{Balance, Connection, EventLoop, Next};
+use netpoll::os::unix::net::UnixStream;
+use netpoll::thread;
 
 use crate::common::{LONG, on, until};
 use crate::support::{Server, echo};
@@ -115,5 +119,46 @@ fn a_busy_worker_gives_connections_to_an_idle_one_under_traffic() {
         assert_eq!((stayed.moved, stayed.connections[1]), (0, 0));
         assert_eq!(staying.end().cut_off, 0);
         assert_eq!(server.end().cut_off, 0);
+    });
+}
+
+#[test]
+fn what_a_handler_needs_moves_along() {
+    on(2, || {
+        let short = Arc::new(AtomicUsize::new(0));
+        let event_loop = EventLoop::new({
+            let short = Arc::clone(&short);
+            move |connection: &mut Connection| {
+                let len = connection.reader().len();
+                if len < 8 {
+                    short.fetch_add(1, Ordering::Relaxed);
+                    return Ok(Next::Need(8));
+                }
+                let request = connection.reader().read_binary(8)?;
+                connection.writer().write_binary(&request);
+                // All the others are of eight bytes, too.
+                Ok(Next::Need(8))
+            }
+        });
+        let mut peers = Vec::new();
+        for _ in 0..8 {
+            let (a, mut peer) = UnixStream::pair().unwrap();
+            peer.set_deadline(Some(Instant::now() + LONG)).unwrap();
+            event_loop.adopt(a, LinkBuffer::new()).unwrap();
+            peer.write_all(b"8 bytes.").unwrap();
+            peer.read_exact(&mut [0; 8]).unwrap();
+            peers.push(peer);
+        }
+        event_loop.set_workers(1);
+        until("moved", || event_loop.metrics().connections[1] == 0);
+        for peer in &mut peers {
+            peer.write_all(b"8 by").unwrap();
+        }
+        thread::sleep(Duration::from_millis(50));
+        for peer in &mut peers {
+            peer.write_all(b"tes.").unwrap();
+            peer.read_exact(&mut [0; 8]).unwrap();
+        }
+        assert_eq!(short.load(Ordering::Relaxed), 0);
     });
 }

@@ -1,15 +1,20 @@
 //! Taking connections away by a handle.
 
 use std::io::{Read, Write};
-use std::sync::Mutex;
+use std::net::Shutdown;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use netpoll::event::{Connection, ConnectionHandle, Handler, Next, Options};
+use netpoll::buf::LinkBuffer;
+use netpoll::event::{Connection, ConnectionHandle, EventLoop, Handler, Next, Options};
 use netpoll::io::Closed;
 use netpoll::net::TcpStream;
+use netpoll::os::unix::net::UnixStream;
 use netpoll::sync::mpsc;
 use netpoll::thread;
 
-use crate::common::{kind, on_workers, until};
+use crate::common::{kind, on, on_workers, until};
 use crate::limits::Telling;
 use crate::support::{Server, rest};
 
@@ -132,4 +137,66 @@ fn taking_away_competes_with_every_end() {
         assert!(got >= 20, "nobody else wanted those");
         until("none is left", || there(&server) == 0);
     });
+}
+
+#[test]
+fn a_handler_takes_away_all_that_was_received_in_its_phase() {
+    on(1, || {
+        for at in 0..100 {
+            detach_in_a_large_phase(at * 32);
+        }
+    });
+}
+
+fn detach_in_a_large_phase(at: usize) {
+    const FIRST: usize = 10_000;
+    const THEN: usize = 150_000;
+    let (send, got) = mpsc::channel();
+    let (ask, asked) = std::sync::mpsc::channel();
+    let (tell, told) = std::sync::mpsc::channel();
+    let told = Mutex::new(told);
+    let consumed = Arc::new(AtomicUsize::new(0));
+    let event_loop = EventLoop::with_options(
+        {
+            let consumed = Arc::clone(&consumed);
+            move |connection: &mut Connection| {
+                if consumed.load(Ordering::Relaxed) == at {
+                    ask.send(()).unwrap();
+                    told.lock().unwrap().recv().unwrap();
+                }
+                if connection.reader().len() <= FIRST {
+                    connection.reader().skip(1)?;
+                    consumed.fetch_add(1, Ordering::Relaxed);
+                    return Ok(Next::Again);
+                }
+                let (stream, received) = connection.detach::<UnixStream>()?;
+                send.send((stream, received)).unwrap();
+                Ok(Next::Close)
+            }
+        },
+        Options::new().phase(1 << 20, Duration::from_millis(1)),
+    );
+    let (a, a_peer) = UnixStream::pair().unwrap();
+    let peer = std::thread::spawn(move || {
+        let a_peer: std::os::unix::net::UnixStream = a_peer.into();
+        (&a_peer).write_all(&[1; FIRST]).unwrap();
+        asked.recv().unwrap();
+        (&a_peer).write_all(&[1; THEN]).unwrap();
+        a_peer.shutdown(Shutdown::Write).unwrap();
+        tell.send(()).unwrap();
+        a_peer
+    });
+    let _a = event_loop.adopt(a, LinkBuffer::new()).unwrap();
+    let (mut stream, received) = got.recv().unwrap();
+    let tail = rest(&mut stream);
+    let consumed = consumed.load(Ordering::Relaxed);
+    let all = consumed + received.len() + tail.len();
+    assert_eq!(
+        all,
+        FIRST + THEN,
+        "{at}: {consumed} {} {}",
+        received.len(),
+        tail.len()
+    );
+    drop(peer);
 }

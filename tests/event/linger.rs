@@ -1,13 +1,17 @@
 //! Closing while the peer is still sending.
 
 use std::io::{Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use netpoll::event::{Connection, Handler, Next, Options};
+use netpoll::buf::LinkBuffer;
+use netpoll::event::{Connection, EventLoop, Handler, Next, Options};
 use netpoll::net::{Dialer, TcpStream};
+use netpoll::os::unix::net::UnixStream;
 use netpoll::thread;
 
-use crate::common::{LONG, on_workers, until};
+use crate::common::{LONG, on, on_workers, until};
 use crate::support::{Server, rest};
 
 /// Reads a little, answers with much, and closes.
@@ -111,5 +115,68 @@ fn without_lingering_a_connection_is_closed_at_once() {
         client.read_to_end(&mut reply).unwrap();
         assert_eq!(reply.len(), 10);
         until("it is closed", || there(&server) == 0);
+    });
+}
+
+/// It was accepted between the last request and `disconnect`.
+#[test]
+fn what_is_written_too_late_destroys_no_reply() {
+    on(1, || {
+        let slot = Arc::new(Mutex::new(None::<netpoll::event::ConnectionHandle>));
+        let wrote = Arc::new(AtomicUsize::new(0));
+        let event_loop = EventLoop::new({
+            let (slot, wrote) = (Arc::clone(&slot), Arc::clone(&wrote));
+            move |connection: &mut Connection| {
+                let byte = connection.reader().read_byte()?;
+                if byte == b'c' {
+                    std::thread::sleep(Duration::from_millis(200));
+                }
+                if byte == b'b'
+                    && let Some(handle) = &*slot.lock().unwrap()
+                    && handle.try_write("late").is_ok()
+                {
+                    wrote.fetch_add(1, Ordering::Relaxed);
+                }
+                if byte == b'a' {
+                    connection.writer().write_direct(vec![7; 1_000_000].into());
+                    *slot.lock().unwrap() = Some(connection.handle());
+                    return Ok(Next::Close);
+                }
+                Ok(Next::Again)
+            }
+        });
+        let (a, a_peer) = crate::common::pair_with_std();
+        let (b, mut b_peer) = UnixStream::pair().unwrap();
+        let (c, mut c_peer) = UnixStream::pair().unwrap();
+        let handles = [b, c].map(|it| event_loop.adopt(it, LinkBuffer::new()).unwrap());
+        let _a = event_loop.adopt(a, LinkBuffer::new()).unwrap();
+        thread::sleep(Duration::from_millis(50));
+        let peers = std::thread::spawn(move || {
+            c_peer.write_all(b"c").unwrap();
+            std::thread::sleep(Duration::from_millis(50));
+            b_peer.write_all(&[b'b'; 60]).unwrap();
+            (&a_peer).write_all(b"a").unwrap();
+            std::thread::sleep(Duration::from_millis(300));
+            // While it lingers, what comes is thrown away, and the reply is read.
+            let sent = (0..5).map(|_| {
+                let sent = (&a_peer).write(&vec![1; 1000]).map_err(|e| e.kind());
+                std::thread::sleep(Duration::from_millis(10));
+                sent
+            });
+            let sent: Vec<_> = sent.collect();
+            let mut got = Vec::new();
+            let end = (&a_peer).read_to_end(&mut got).map_err(|e| e.kind());
+            drop((b_peer, c_peer));
+            (sent, got.len(), end)
+        });
+        until("peers", || peers.is_finished());
+        let (sent, len, end) = peers.join().unwrap();
+        assert!(wrote.load(Ordering::Relaxed) > 0, "none was accepted");
+        assert_eq!(
+            (len >= 1_000_000, end.is_ok()),
+            (true, true),
+            "{len} {end:?} {sent:?}"
+        );
+        drop(handles);
     });
 }

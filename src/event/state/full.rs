@@ -88,6 +88,7 @@ impl State {
             for key in full.held.drain(..many) {
                 if let Some(slot) = self.slot(key) {
                     slot.clear(flag::HELD);
+                    self.wait_again(key);
                     self.queue(key);
                 }
             }

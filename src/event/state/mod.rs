@@ -174,6 +174,7 @@ mod tests {
             session: Served::boxed(&handler),
             extra: None,
             started: false,
+            need: 0,
             active_at: None,
             sticky: true,
             counted: Counted::new(&remote),

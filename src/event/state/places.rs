@@ -51,7 +51,7 @@ impl State {
         slot.fd = Some(adoption.fd);
         slot.session = Some(adoption.session);
         slot.flags = 0;
-        slot.need = 0;
+        slot.need = adoption.need;
         slot.active_at = adoption.active_at.unwrap_or(self.now);
         slot.timer = Time::NEVER;
         slot.extra = adoption.extra;
@@ -128,6 +128,7 @@ impl State {
             session: slot.session?,
             extra: slot.extra,
             started: true,
+            need: slot.need,
             active_at: Some(slot.active_at),
             sticky: slot.flags & flag::STICKY != 0,
             counted: Counted::new(to),

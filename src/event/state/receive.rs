@@ -14,8 +14,8 @@ use crate::task::{Outcome, Time};
 /// Something comes that will be thrown away.
 const LINGERS: u32 = flag::LINGERING | flag::READABLE;
 
-/// Nobody receives, and nothing can be sent.
-const ABANDONED: u32 = flag::PAUSED | flag::HUNG_UP;
+/// Nothing can be sent.
+const NO_PEER: u32 = flag::HUNG_UP | flag::BROKEN;
 
 impl State {
     /// Begins a phase: receives what its budget allows. Afterwards there are parts, or
@@ -116,7 +116,7 @@ impl State {
             return self.receive(key);
         }
         if !slot.has(flag::BUSY) {
-            if slot.flags & ABANDONED == ABANDONED {
+            if slot.has(flag::PAUSED) && slot.has(NO_PEER) {
                 self.notice_the_end(key);
             }
             // What it is about is seen to when it is its turn.
@@ -135,6 +135,11 @@ impl State {
         if slot.has(flag::FINISHED | flag::CLOSING | flag::ENDED) {
             return;
         }
+        if slot.has(flag::BROKEN) {
+            // It was noticed in sending, before it was paused.
+            slot.set(flag::FINISHED);
+            return;
+        }
         match options::take_error(slot.fd()) {
             Ok(Some(error)) | Err(error) => self.fail(key, error),
             Ok(None) if socket::unread(slot.fd()) > 0 => {}
@@ -145,6 +150,10 @@ impl State {
     fn receive(&mut self, key: Key) {
         let now = self.now;
         let slot = &mut self.slots[key.index()];
+        if slot.has(flag::IN_PHASE) {
+            // Whoever detaches it gets what there is, and that is all of it.
+            return self.queue(key);
+        }
         let sticky = slot.has(flag::STICKY);
         // What is buffered already counts: more than the mark only for who needs it.
         if let Some(extra) = &slot.extra {
@@ -171,6 +180,7 @@ impl State {
             }
             Ok(n) => {
                 slot.active_at = now;
+                slot.set(flag::IN_PHASE);
                 if n < WINDOW && !sticky {
                     slot.clear(flag::READABLE);
                 }

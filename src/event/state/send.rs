@@ -25,7 +25,9 @@ impl State {
         if n == 0 {
             return;
         }
-        if self.slot(key).is_none_or(|slot| slot.has(flag::BROKEN)) {
+        // Who lingers has said that there will be no more: to try would be its end.
+        let is_over = flag::BROKEN | flag::LINGERING;
+        if self.slot(key).is_none_or(|slot| slot.has(is_over)) {
             return self.trash.add(std::mem::take(output));
         }
         self.output.take_all(output);
@@ -157,7 +159,8 @@ impl State {
             Some(extra) => (extra.shared.clone(), None),
             None => (None, None),
         };
-        if unsent <= low {
+        let was_over = unsent <= low && slot.has(flag::OVER);
+        if was_over {
             slot.clear(flag::OVER);
         }
         if let Some(writer) = writer {
@@ -171,6 +174,9 @@ impl State {
         }
         if let Some(slot) = self.slot(key) {
             slot.slim();
+        }
+        if was_over {
+            self.wait_again(key);
         }
         if unsent <= low {
             self.queue(key);
@@ -189,7 +195,12 @@ impl State {
         }
         // It is read until it says that there is nothing more.
         slot.set(flag::BROKEN | flag::READABLE | flag::STICKY);
-        slot.extra().error.get_or_insert_with(|| error.into());
+        let extra = slot.extra();
+        extra.error.get_or_insert_with(|| error.into());
+        if let Some(reader) = extra.reader.take() {
+            // For a handler that waits there will be no event.
+            reader.wake(Outcome::Woken);
+        }
         self.drop_output(key);
         self.room(key);
         self.queue(key);
@@ -224,9 +235,16 @@ impl State {
 
     /// What waits to be sent will not be.
     pub(in crate::event) fn drop_output(&mut self, key: Key) {
-        let extra = self.slot(key).and_then(|slot| slot.extra.as_mut());
-        if let Some(output) = extra.and_then(|extra| extra.output.take()) {
-            self.trash.add(*output);
+        let Some(slot) = self.slot(key) else {
+            return;
+        };
+        slot.clear(flag::FULL);
+        if let Some(extra) = &mut slot.extra {
+            // Nobody is late with taking it, either.
+            extra.full_at = None;
+            if let Some(output) = extra.output.take() {
+                self.trash.add(*output);
+            }
         }
     }
 }

@@ -67,7 +67,9 @@ impl State {
             if let Some(close_at) = extra.close_at {
                 return Some((close_at, Late::Closing));
             }
-            if let (Some(timeout), Some(begun_at)) = (read, extra.begun_at) {
+            if let (Some(timeout), Some(begun_at)) = (read, extra.begun_at)
+                && !slot.has(flag::WITHHELD)
+            {
                 at(begun_at.after(timeout), Late::Frame);
             }
             if let (Some(timeout), Some(full_at)) = (write, extra.full_at) {
@@ -98,6 +100,17 @@ impl State {
             if self.timers.len() > SWEEP + 2 * self.taken {
                 self.sweep();
             }
+        }
+    }
+
+    /// What the peer sends is waited for again, and it has its time for that.
+    pub(super) fn wait_again(&mut self, key: Key) {
+        let now = self.now;
+        if let Some(slot) = self.slot(key) {
+            if let Some(begun_at) = slot.extra.as_mut().and_then(|it| it.begun_at.as_mut()) {
+                *begun_at = now;
+            }
+            self.arm(key);
         }
     }
 
@@ -137,9 +150,6 @@ impl State {
             if slot.has(flag::HELD) {
                 // It is not the peer that is waited for, but others of this worker.
                 slot.active_at = now;
-                if let Some(begun_at) = slot.extra.as_mut().and_then(|it| it.begun_at.as_mut()) {
-                    *begun_at = now;
-                }
             }
             match Self::due(slot) {
                 Some((at, Late::Deadline)) if at <= now => self.pass_deadline(key),
@@ -189,7 +199,9 @@ impl State {
         let Some(slot) = self.slot(key) else {
             return;
         };
-        let is_full = slot.has(flag::FULL);
+        // Who is late with what it sends may take what is sent.
+        let takes_nothing = !matches!(late, Late::Frame | Late::Deadline);
+        let is_full = slot.has(flag::FULL) && takes_nothing;
         slot.set(flag::CLOSING);
         let extra = slot.extra();
         extra.error.get_or_insert_with(|| late.error());

@@ -68,9 +68,11 @@ impl State {
                 slot.wake_handler();
                 shared.end();
             }
+            let mut was_paused = false;
             match wishes.pause {
                 Some(true) => slot.set(flag::PAUSED),
                 Some(false) => {
+                    was_paused = slot.has(flag::PAUSED);
                     slot.clear(flag::PAUSED);
                     if slot.has(flag::OPERATOR) {
                         // What it has left there will be no event for.
@@ -85,7 +87,9 @@ impl State {
             if wishes.read_deadline.is_some() || wishes.moved {
                 slot.wake_handler();
             }
-            if wishes.read_deadline.is_some() || wishes.pause == Some(false) {
+            if was_paused {
+                self.wait_again(key);
+            } else if wishes.read_deadline.is_some() {
                 self.arm(key);
             }
         }
