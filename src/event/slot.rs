@@ -182,6 +182,13 @@ impl Slot {
         }
     }
 
+    /// Nothing that is written from now on will be sent, however long its handler still runs.
+    pub(super) fn tell_handles(&self) {
+        if let Some(shared) = self.extra.as_ref().and_then(|extra| extra.shared.as_ref()) {
+            shared.end();
+        }
+    }
+
     /// Puts what a handler left in front of what has come meanwhile.
     pub(super) fn put_back(&mut self, input: &mut LinkBuffer) {
         let extra = self.extra();

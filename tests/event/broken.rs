@@ -2,16 +2,18 @@
 
 use std::io::Write;
 use std::net::Shutdown;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use netpoll::buf::LinkBuffer;
 use netpoll::event::{Connection, EventLoop, Next, Options};
+use netpoll::io::Closed;
 use netpoll::os::unix::net::UnixStream;
+use netpoll::sync::mpsc;
 use netpoll::thread;
 
-use crate::common::{on, until};
+use crate::common::{LONG, on, on_workers, until};
 use crate::limits::Telling;
 
 /// As a connection without a handler ends then, in the same turn.
@@ -52,12 +54,10 @@ fn who_pauses_a_connection_that_has_failed_does_not_keep_it() {
         });
         let event_loop =
             EventLoop::with_options(handler, Options::new().phase(1, Duration::from_millis(1)));
-        for _ in 0..1 {
-            let (a, mut peer) = UnixStream::pair().unwrap();
-            peer.write_all(&vec![1; 150_000]).unwrap();
-            drop(peer);
-            event_loop.adopt(a, LinkBuffer::new()).unwrap();
-        }
+        let (a, mut peer) = UnixStream::pair().unwrap();
+        peer.write_all(&vec![1; 150_000]).unwrap();
+        drop(peer);
+        event_loop.adopt(a, LinkBuffer::new()).unwrap();
         until("end", || ends.lock().unwrap().len() == 1);
     });
 }
@@ -91,5 +91,57 @@ fn nobody_is_late_with_taking_what_will_not_be_sent() {
         drop(peer);
         until("end", || !ends.lock().unwrap().is_empty());
         assert_eq!(handled.load(Ordering::Relaxed), REQUESTS);
+    });
+}
+
+/// However long the handler is busy with something else.
+#[test]
+fn who_writes_by_a_handle_is_told_that_nothing_can_be_sent() {
+    on_workers(|| {
+        let (sender, go_on) = mpsc::channel::<()>();
+        let go_on = Mutex::new(go_on);
+        let (handler, ends) = Telling::new(move |connection: &mut Connection| {
+            connection.reader().read_byte()?;
+            let _ = go_on.lock().unwrap().recv();
+            Ok(Next::Again)
+        });
+        let event_loop = EventLoop::new(handler);
+        let (server, mut peer) = UnixStream::pair().unwrap();
+        let handle = event_loop.adopt(server, LinkBuffer::new()).unwrap();
+        peer.write_all(b"x").unwrap();
+        peer.shutdown(Shutdown::Read).unwrap();
+        let mut error = None;
+        until("writing fails", || {
+            error = handle.write("x").err();
+            error.is_some()
+        });
+        assert!(Closed::is_cause_of(&error.unwrap()));
+        assert!(!handle.is_active());
+        assert!(ends.lock().unwrap().is_empty(), "its handler runs");
+        sender.send(()).unwrap();
+        until("it has ended", || !ends.lock().unwrap().is_empty());
+    });
+}
+
+/// Its peer takes nothing, and goes on sending.
+#[test]
+fn a_connection_that_has_failed_can_be_closed() {
+    on_workers(|| {
+        let (handler, ends) = Telling::new(|connection: &mut Connection| {
+            connection.reader().skip(connection.reader().len())?;
+            connection.writer().write_byte(b'.');
+            Ok(Next::Again)
+        });
+        let event_loop = EventLoop::new(handler);
+        let (server, mut peer) = UnixStream::pair().unwrap();
+        peer.set_write_deadline(Some(Instant::now() + LONG))
+            .unwrap();
+        let handle = event_loop.adopt(server, LinkBuffer::new()).unwrap();
+        peer.shutdown(Shutdown::Read).unwrap();
+        let sending = thread::spawn(move || while peer.write_all(&[7; 10_000]).is_ok() {});
+        until("it has failed", || !handle.is_active());
+        handle.close();
+        until("it has ended", || !ends.lock().unwrap().is_empty());
+        sending.join().unwrap();
     });
 }

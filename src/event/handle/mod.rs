@@ -211,7 +211,8 @@ impl ConnectionHandle {
     /// Does not wait.
     #[doc(alias = "Close")]
     pub fn close(&self) {
-        self.want(|inbox| inbox.close = true);
+        // One that has failed, too: else what still comes from its peer is handled.
+        self.tell(|_| true, |inbox| inbox.close = true);
     }
 
     /// Takes the connection away from its event loop: its socket, and what was received
@@ -339,12 +340,17 @@ impl ConnectionHandle {
 
     /// Tells the loop something. Returns whether the connection stands.
     pub(super) fn want(&self, what: impl FnOnce(&mut Inbox)) -> bool {
+        self.tell(Self::is_active, what)
+    }
+
+    /// Tells the loop something, if that is of use and nobody wants the connection's end.
+    fn tell(&self, is_of_use: fn(&Self) -> bool, what: impl FnOnce(&mut Inbox)) -> bool {
         if fork::is_child() {
             // The loop is its parent's.
             return false;
         }
         let mut inbox = lock(&self.shared.inbox);
-        if inbox.close || inbox.detach || !self.is_active() {
+        if inbox.close || inbox.detach || !is_of_use(self) {
             return false;
         }
         what(&mut inbox);

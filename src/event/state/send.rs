@@ -195,6 +195,7 @@ impl State {
         }
         // It is read until it says that there is nothing more.
         slot.set(flag::BROKEN | flag::READABLE | flag::STICKY);
+        slot.tell_handles();
         let extra = slot.extra();
         extra.error.get_or_insert_with(|| error.into());
         if let Some(reader) = extra.reader.take() {
@@ -213,6 +214,7 @@ impl State {
             return;
         };
         slot.set(flag::FINISHED | flag::BROKEN);
+        slot.tell_handles();
         let extra = slot.extra();
         extra.error.get_or_insert_with(|| error.into());
         self.drop_output(key);

@@ -168,7 +168,9 @@ impl State {
         let Some(slot) = self.slot(key) else {
             return false;
         };
-        if slot.has(flag::NOT_NOW | flag::FULL) || socket::unread(slot.fd()) == 0 {
+        let is_unseen = slot.has(flag::IN_PHASE)
+            || !slot.has(flag::NOT_NOW | flag::FULL) && socket::unread(slot.fd()) > 0;
+        if !is_unseen {
             return false;
         }
         slot.active_at = now;
@@ -186,8 +188,8 @@ impl State {
         let Some(slot) = self.slot(key) else {
             return;
         };
-        let waits_for_its_turn =
-            slot.has(flag::QUEUED) && slot.stashed() >= (slot.need as usize).max(1);
+        let waits_for_its_turn = slot.has(flag::IN_PHASE)
+            || slot.has(flag::QUEUED) && slot.stashed() >= (slot.need as usize).max(1);
         if waits_for_its_turn {
             slot.set(flag::LATE);
         } else {
@@ -203,6 +205,7 @@ impl State {
         let takes_nothing = !matches!(late, Late::Frame | Late::Deadline);
         let is_full = slot.has(flag::FULL) && takes_nothing;
         slot.set(flag::CLOSING);
+        slot.tell_handles();
         let extra = slot.extra();
         extra.error.get_or_insert_with(|| late.error());
         if let Some(reader) = extra.reader.take() {
