@@ -244,7 +244,7 @@ impl<H: Handler> EventLoop<H> {
 
     /// How many of the workers get new connections: all, unless this is called; one at
     /// least. May be called at any time; connections that are idle move away from the
-    /// workers that serve no more.
+    /// workers that serve no more, the others when something happens there again.
     #[doc(alias = "PollerNum")]
     #[doc(alias = "SetNumLoops")]
     pub fn set_workers(&self, workers: usize) {

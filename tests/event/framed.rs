@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use netpoll::buf::LinkBuffer;
-use netpoll::event::{Connection, FrameHandler, Framed, Next, Options};
+use netpoll::event::{Connection, EventLoop, FrameHandler, Framed, Next, Options};
 use netpoll::net::TcpStream;
 use netpoll::os::unix::net::UnixStream;
 use netpoll::thread;
@@ -261,19 +261,19 @@ fn a_frame_above_the_limit_is_refused_also_when_it_has_come_as_a_whole() {
     on_workers(|| {
         let errors = Arc::new(Mutex::new(Vec::new()));
         let options = Options::new().frame_limit(1000);
-        let server = Server::with_options(framed(Reporting(Arc::clone(&errors))), options);
+        let handler = framed(Reporting(Arc::clone(&errors)));
+        let event_loop = EventLoop::with_options(handler, options);
         // What was received at once is handled at once.
         let received = [frame(&[1; 998]), frame(&[2; 999])].concat();
         let (ours, theirs) = UnixStream::pair().unwrap();
         theirs.set_deadline(Some(Instant::now() + LONG)).unwrap();
         let received = LinkBuffer::from(received);
-        server.event_loop.adopt(ours, received).unwrap();
+        event_loop.adopt(ours, received).unwrap();
         assert_eq!(rest(&theirs), frame(&[1; 998]));
         until("it is closed", || !errors.lock().unwrap().is_empty());
         let error = errors.lock().unwrap().pop().unwrap();
         assert!(error.contains("1001 bytes"), "{error}");
         assert!(error.contains("limit is 1000"), "{error}");
-        server.end();
     });
 }
 

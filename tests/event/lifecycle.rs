@@ -375,15 +375,15 @@ fn skewed_connections_even_out_with_their_contexts_and_handles() {
         count(1);
         assert_eq!(server.event_loop.metrics().connections, [60, 0]);
         server.event_loop.set_workers(2);
-        server.event_loop.rebalance();
         until("they have moved", || {
+            server.event_loop.rebalance();
             server.event_loop.metrics().connections == [30, 30]
         });
         assert_eq!(server.event_loop.metrics().moved, 30);
         count(2);
         // Back again, while they are busy: those that are idle go at once.
-        server.event_loop.set_workers(1);
         until("they have moved", || {
+            server.event_loop.set_workers(1);
             server.event_loop.metrics().connections[0] == 60
         });
         count(3);
