@@ -5,8 +5,9 @@ use std::{fmt, io};
 
 use super::cause::is_caused_by;
 
-/// The cause of an [`io::Error`] from a socket that was closed with its `close`
-/// method, by this task or by another.
+/// The cause of an [`io::Error`] from what was closed with its `close` method, by this task
+/// or by another, a socket above all; and from handles of what has ended: a connection of
+/// an event loop, an event loop that was shut down, a queue.
 ///
 /// The error's kind is [`NotConnected`](io::ErrorKind::NotConnected).
 ///
@@ -25,7 +26,7 @@ use super::cause::is_caused_by;
 pub struct Closed;
 
 impl Closed {
-    /// Whether an error came from a socket that was closed with `close`.
+    /// Whether an error came from something that was closed, or has ended.
     #[must_use]
     pub fn is_cause_of(error: &io::Error) -> bool {
         is_caused_by::<Closed>(error)
@@ -38,7 +39,7 @@ impl Closed {
 
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the socket was closed")
+        f.write_str("it was closed, or has ended")
     }
 }
 
