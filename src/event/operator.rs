@@ -174,26 +174,28 @@ impl Operator {
     /// ```
     /// use netpoll::event::{Operate, Operator, Then};
     /// use netpoll::os::unix::net::UnixDatagram;
-    /// use netpoll::thread;
     /// use std::io;
+    /// use std::sync::mpsc::{self, Sender};
     ///
-    /// struct Once;
+    /// struct Once(Sender<UnixDatagram>);
     ///
     /// impl Operate<UnixDatagram> for Once {
     ///     fn on_read(&mut self, _: &UnixDatagram) -> io::Result<Then> {
     ///         Ok(Then::End)
     ///     }
+    ///
+    ///     fn on_hup(self, socket: UnixDatagram, _: Option<&io::Error>) {
+    ///         let _ = self.0.send(socket);
+    ///     }
     /// }
     ///
     /// let (ours, theirs) = UnixDatagram::pair()?;
     /// ours.set_nonblocking(true)?;
-    /// let operator = Operator::new(ours, Once)?;
+    /// let (send, ended) = mpsc::channel();
+    /// let operator = Operator::new(ours, Once(send))?;
     /// theirs.send(b"datagram")?;
-    /// while operator.is_active() {
-    ///     thread::yield_now();
-    /// }
-    /// // Its descriptor is closed.
-    /// assert!(theirs.send(b"another").is_err());
+    /// let _ours = ended.recv().unwrap();
+    /// assert!(!operator.is_active());
     /// # io::Result::Ok(())
     /// ```
     #[must_use]
