@@ -8,6 +8,28 @@ use bytes::Bytes;
 use super::LinkBuffer;
 
 /// Where a [`Reader`] gets more when its buffer has too little.
+///
+/// # Examples
+///
+/// ```
+/// use netpoll::buf::{LinkBuffer, Reader, Source};
+/// use std::io;
+///
+/// /// For ever the same.
+/// struct Repeat(&'static [u8]);
+///
+/// impl Source for Repeat {
+///     fn fill(&self, buffer: &LinkBuffer, _: usize) -> io::Result<usize> {
+///         buffer.read_from(&mut &self.0[..], usize::MAX)
+///     }
+/// }
+///
+/// let buffer = LinkBuffer::new();
+/// let reader = Reader::new(&buffer, &Repeat(b"abc"));
+/// assert_eq!(reader.next(7)?, b"abcabca");
+/// assert_eq!(reader.len(), 2);
+/// # io::Result::Ok(())
+/// ```
 pub trait Source {
     /// Puts more to `buffer`, by one of the methods that [fill](LinkBuffer#filling-and-draining)
     /// it, or by [`append`](LinkBuffer::append) where nothing else is pending; returns how
@@ -96,6 +118,18 @@ impl<'a> Reader<'a> {
     /// # Errors
     ///
     /// Those of all that [wait](Self#errors).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkStream;
+    ///
+    /// let stream = LinkStream::new(&b"hello"[..]);
+    /// assert!(stream.reader().try_next(5).is_none());
+    /// stream.reader().require(5)?;
+    /// assert_eq!(stream.reader().try_next(5), Some(&b"hello"[..]));
+    /// # std::io::Result::Ok(())
+    /// ```
     #[inline]
     pub fn require(self, n: usize) -> io::Result<()> {
         if n <= self.buffer.len() {
@@ -119,6 +153,17 @@ impl<'a> Reader<'a> {
     /// # Errors
     ///
     /// Those of all that [wait](Self#errors).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkStream;
+    ///
+    /// let stream = LinkStream::new(&b"onetwo"[..]);
+    /// let (one, two) = (stream.reader().next(3)?, stream.reader().next(3)?);
+    /// assert_eq!((one, two), (&b"one"[..], &b"two"[..]));
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "Next")]
     #[inline]
     pub fn next(self, n: usize) -> io::Result<&'a [u8]> {
@@ -131,6 +176,17 @@ impl<'a> Reader<'a> {
     /// # Errors
     ///
     /// Those of all that [wait](Self#errors).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkStream;
+    ///
+    /// let stream = LinkStream::new(&b"hello"[..]);
+    /// assert_eq!(stream.reader().peek(4)?, b"hell");
+    /// assert_eq!(stream.reader().next(5)?, b"hello");
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "Peek")]
     #[inline]
     pub fn peek(self, n: usize) -> io::Result<&'a [u8]> {
@@ -143,6 +199,18 @@ impl<'a> Reader<'a> {
     /// # Errors
     ///
     /// Those of all that [wait](Self#errors).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkStream;
+    ///
+    /// let stream = LinkStream::new(&b"GET /"[..]);
+    /// stream.reader().skip(4)?;
+    /// assert_eq!(stream.reader().read_byte()?, b'/');
+    /// assert!(stream.reader().skip(1).is_err());
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "Skip")]
     #[doc(alias = "Discard")]
     pub fn skip(self, n: usize) -> io::Result<()> {
@@ -211,6 +279,19 @@ impl<'a> Reader<'a> {
     /// # Errors
     ///
     /// Those of all that [wait](Self#errors).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkStream;
+    ///
+    /// let mut stream = LinkStream::new(&b"hello"[..]);
+    /// let hello = stream.reader().read_binary(5)?;
+    /// // It does not end with the buffer's memory, as a slice does.
+    /// stream.release();
+    /// assert_eq!(hello, b"hello");
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "ReadBinary")]
     pub fn read_binary(self, n: usize) -> io::Result<Vec<u8>> {
         self.require(n)?;
@@ -223,6 +304,18 @@ impl<'a> Reader<'a> {
     ///
     /// [`InvalidData`](io::ErrorKind::InvalidData): they are not UTF-8. And those of all
     /// that [wait](Self#errors).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkStream;
+    /// use std::io::ErrorKind;
+    ///
+    /// let stream = LinkStream::new(&b"hello\xff"[..]);
+    /// assert_eq!(stream.reader().read_string(5)?, "hello");
+    /// assert_eq!(stream.reader().read_string(1).unwrap_err().kind(), ErrorKind::InvalidData);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "ReadString")]
     pub fn read_string(self, n: usize) -> io::Result<String> {
         self.require(n)?;
@@ -234,6 +327,18 @@ impl<'a> Reader<'a> {
     /// # Errors
     ///
     /// Those of all that [wait](Self#errors).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkStream;
+    ///
+    /// let stream = LinkStream::new(&b"head, body"[..]);
+    /// let head = stream.reader().slice(6)?;
+    /// drop(stream);
+    /// assert_eq!(head.as_bytes(), b"head, ");
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "Slice")]
     pub fn slice(self, n: usize) -> io::Result<LinkBuffer> {
         self.require(n)?;
@@ -251,6 +356,18 @@ impl<'a> Reader<'a> {
     }
 
     /// How many bytes are there, so that nothing has to wait for them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkStream;
+    ///
+    /// let stream = LinkStream::new(&b"hello"[..]);
+    /// assert_eq!(stream.reader().len(), 0);
+    /// stream.reader().skip(1)?;
+    /// assert_eq!(stream.reader().len(), 4);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "Len")]
     #[inline]
     pub fn len(self) -> usize {
@@ -264,6 +381,16 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes the next `n` bytes, if they are there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    ///
+    /// let buffer = LinkBuffer::from(b"hello");
+    /// assert_eq!(buffer.reader().try_next(6), None);
+    /// assert_eq!(buffer.reader().try_next(5), Some(&b"hello"[..]));
+    /// ```
     #[inline]
     pub fn try_next(self, n: usize) -> Option<&'a [u8]> {
         self.buffer.try_next(n)
@@ -281,6 +408,16 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes what comes up to the first `delimiter`, and the delimiter, if it is there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    ///
+    /// let buffer = LinkBuffer::from(b"one\ntw");
+    /// assert_eq!(buffer.reader().try_until(b'\n'), Some(&b"one\n"[..]));
+    /// assert_eq!(buffer.reader().try_until(b'\n'), None);
+    /// ```
     pub fn try_until(self, delimiter: u8) -> Option<&'a [u8]> {
         self.buffer.try_until(delimiter)
     }

@@ -49,6 +49,17 @@ impl<'a> Writer<'a> {
     /// # Panics
     ///
     /// If `n` is more than an allocation can have.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    ///
+    /// let mut buffer = LinkBuffer::new();
+    /// buffer.writer().malloc(2).copy_from_slice(&513_u16.to_be_bytes());
+    /// buffer.flush();
+    /// assert_eq!(buffer.as_bytes(), [2, 1]);
+    /// ```
     #[doc(alias = "Malloc")]
     #[inline]
     pub fn malloc(self, n: usize) -> &'a mut [u8] {
@@ -56,6 +67,18 @@ impl<'a> Writer<'a> {
     }
 
     /// How many bytes were written and not flushed yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    ///
+    /// let mut buffer = LinkBuffer::new();
+    /// buffer.writer().write_string("hello");
+    /// assert_eq!(buffer.writer().malloc_len(), 5);
+    /// buffer.flush();
+    /// assert_eq!(buffer.writer().malloc_len(), 0);
+    /// ```
     #[doc(alias = "MallocLen")]
     #[inline]
     pub fn malloc_len(self) -> usize {
@@ -92,6 +115,18 @@ impl<'a> Writer<'a> {
 
     /// Moves all that is in `other` behind what was written; see
     /// [`LinkBuffer::append`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    ///
+    /// let mut buffer = LinkBuffer::new();
+    /// buffer.writer().write_string("head, ");
+    /// buffer.writer().append(LinkBuffer::from(b"body"));
+    /// buffer.flush();
+    /// assert_eq!(buffer.as_bytes(), b"head, body");
+    /// ```
     #[doc(alias = "Append")]
     #[doc(alias = "WriteBuffer")]
     pub fn append(self, other: LinkBuffer) {

@@ -9,6 +9,32 @@ use bytes::Bytes;
 use super::{LinkBuffer, Writer};
 
 /// Where what was written to a [`WriterMut`] goes.
+///
+/// # Examples
+///
+/// ```
+/// use netpoll::buf::{LinkBuffer, Sink, WriterMut};
+/// use std::cell::RefCell;
+/// use std::io;
+///
+/// struct Collecting(RefCell<Vec<u8>>);
+///
+/// impl Sink for Collecting {
+///     fn flush(&self, buffer: &mut LinkBuffer) -> io::Result<()> {
+///         buffer.flush();
+///         buffer.write_to(&mut *self.0.borrow_mut())?;
+///         Ok(())
+///     }
+/// }
+///
+/// let (mut buffer, sink) = (LinkBuffer::new(), Collecting(RefCell::default()));
+/// let mut writer = WriterMut::new(&mut buffer, &sink);
+/// writer.write_string("hello");
+/// assert!(sink.0.borrow().is_empty());
+/// writer.flush()?;
+/// assert_eq!(*sink.0.borrow(), b"hello");
+/// # io::Result::Ok(())
+/// ```
 pub trait Sink {
     /// Takes what is in `buffer`, [flushed](LinkBuffer::flush) or not.
     ///
@@ -203,6 +229,21 @@ impl<'a> WriterMut<'a> {
     ///
     /// [`InvalidInput`](io::ErrorKind::InvalidInput): so much was not written, or some of
     /// it is not the buffer's to change. Nothing is changed then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    ///
+    /// let mut buffer = LinkBuffer::new();
+    /// let mut writer = buffer.writer_mut();
+    /// writer.write_string("?. body");
+    /// writer.patch(0, b"4")?;
+    /// assert!(writer.patch(7, b"4").is_err());
+    /// writer.flush()?;
+    /// assert_eq!(buffer.as_bytes(), b"4. body");
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn patch(&mut self, at: usize, bytes: &[u8]) -> io::Result<()> {
         self.buffer.patch(at, bytes)
     }
@@ -254,6 +295,19 @@ impl<'a> WriterMut<'a> {
     ///
     /// None for a buffer; those of the stream; those of
     /// [`Connection::flush`](crate::event::Connection::flush).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkStream;
+    ///
+    /// let mut stream = LinkStream::new(Vec::new());
+    /// stream.writer_mut().write_string("sent");
+    /// stream.writer_mut().flush()?;
+    /// stream.writer_mut().write_string("kept");
+    /// assert_eq!(stream.get_mut(), b"sent");
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "Flush")]
     #[inline]
     pub fn flush(&mut self) -> io::Result<()> {

@@ -17,6 +17,23 @@ impl<H: Handler> EventLoop<H> {
     /// # Errors
     ///
     /// Those of [`TcpStream::connect`] and of [`serve`](Self::serve).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::net::TcpListener;
+    /// use std::io::Read;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let client = EventLoop::new(|_: &mut Connection| Ok(Next::Need(100)));
+    /// let handle = client.connect(listener.local_addr()?)?;
+    /// handle.write("ping")?;
+    /// let mut request = [0; 4];
+    /// listener.accept()?.0.read_exact(&mut request)?;
+    /// assert_eq!(&request, b"ping");
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "NewDialer")]
     #[doc(alias = "ErrDialNoDeadline")]
     #[doc(alias = "DialTCP")]

@@ -269,6 +269,33 @@ impl Connection {
     /// peer took nothing for longer than the [write
     /// timeout](super::Options::write_timeout), which has closed it, or the write deadline
     /// has passed, and it stays; what sending failed with.
+    ///
+    /// # Examples
+    ///
+    /// A peer that waits for permission gets it while the handler waits for the rest:
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::{Read, Write};
+    ///
+    /// let (stream, mut peer) = UnixStream::pair()?;
+    /// let event_loop = EventLoop::new(|connection: &mut Connection| {
+    ///     connection.reader().skip(6)?;
+    ///     connection.writer().write_string("go ahead");
+    ///     connection.flush()?;
+    ///     connection.reader().skip(8)?;
+    ///     Ok(Next::Close)
+    /// });
+    /// event_loop.adopt(stream, LinkBuffer::from(b"May I?"))?;
+    /// let mut permission = [0; 8];
+    /// peer.read_exact(&mut permission)?;
+    /// assert_eq!(&permission, b"go ahead");
+    /// peer.write_all(b"the rest")?;
+    /// assert_eq!(peer.read(&mut [0])?, 0);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "Flush")]
     pub fn flush(&mut self) -> io::Result<()> {
         self.input.release();
@@ -276,6 +303,30 @@ impl Connection {
     }
 
     /// A handle for everybody else.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::Read;
+    /// use std::sync::mpsc;
+    ///
+    /// let (subscribe, subscribers) = mpsc::channel();
+    /// let event_loop = EventLoop::new(move |connection: &mut Connection| {
+    ///     connection.reader().skip(connection.reader().len())?;
+    ///     subscribe.send(connection.handle()).map_err(std::io::Error::other)?;
+    ///     Ok(Next::Again)
+    /// });
+    /// let (stream, mut peer) = UnixStream::pair()?;
+    /// event_loop.adopt(stream, LinkBuffer::from(b"subscribe"))?;
+    /// subscribers.recv().unwrap().write("news")?;
+    /// let mut news = [0; 4];
+    /// peer.read_exact(&mut news)?;
+    /// assert_eq!(&news, b"news");
+    /// # std::io::Result::Ok(())
+    /// ```
     #[must_use]
     pub fn handle(&self) -> ConnectionHandle {
         let shared = self.with_slot(|slot| {
@@ -327,6 +378,35 @@ impl Connection {
 
     /// Whether the peer has sent all it will: nothing more can be read than there is. It
     /// may still read what is written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::{Read, Write};
+    /// use std::net::Shutdown;
+    ///
+    /// let (stream, mut peer) = UnixStream::pair()?;
+    /// // A request is as long as it is, and its end is the peer's.
+    /// let event_loop = EventLoop::new(|connection: &mut Connection| {
+    ///     let len = connection.reader().len();
+    ///     if !connection.peer_has_finished() {
+    ///         return Ok(Next::Need(len + 1));
+    ///     }
+    ///     connection.reader().skip(len)?;
+    ///     connection.writer().write_string(&format!("{len} bytes"));
+    ///     Ok(Next::Close)
+    /// });
+    /// event_loop.adopt(stream, LinkBuffer::from(b"all "))?;
+    /// peer.write_all(b"of it")?;
+    /// peer.shutdown(Shutdown::Write)?;
+    /// let mut reply = String::new();
+    /// peer.read_to_string(&mut reply)?;
+    /// assert_eq!(reply, "9 bytes");
+    /// # std::io::Result::Ok(())
+    /// ```
     #[must_use]
     pub fn peer_has_finished(&self) -> bool {
         self.with_slot(|slot| slot.has(flag::FINISHED))
@@ -334,6 +414,34 @@ impl Connection {
     }
 
     /// Whether it was not closed, by anybody, and has not failed.
+    ///
+    /// # Examples
+    ///
+    /// What nobody needs any more is not done:
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use netpoll::thread;
+    /// use std::sync::mpsc;
+    ///
+    /// let (send, receive) = mpsc::channel();
+    /// let event_loop = EventLoop::new(move |connection: &mut Connection| {
+    ///     send.send("begun").map_err(std::io::Error::other)?;
+    ///     while connection.is_active() {
+    ///         thread::yield_now();
+    ///     }
+    ///     send.send("stopped").map_err(std::io::Error::other)?;
+    ///     Ok(Next::Close)
+    /// });
+    /// let (stream, _peer) = UnixStream::pair()?;
+    /// let handle = event_loop.adopt(stream, LinkBuffer::from(b"compute"))?;
+    /// assert_eq!(receive.recv(), Ok("begun"));
+    /// handle.close();
+    /// assert_eq!(receive.recv(), Ok("stopped"));
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "IsActive")]
     #[must_use]
     pub fn is_active(&self) -> bool {
@@ -349,6 +457,40 @@ impl Connection {
     /// Why the connection ends, in [`Handler::disconnect`](super::Handler::disconnect): the error of a handler, of
     /// the socket, or a timeout. `None` if the peer has finished, or a handler or a
     /// handle closed it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Handler, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::{self, ErrorKind};
+    /// use std::sync::mpsc::{self, Sender};
+    ///
+    /// struct Refusing(Sender<Option<ErrorKind>>);
+    ///
+    /// impl Handler for Refusing {
+    ///     type Context = ();
+    ///
+    ///     fn prepare(&self, _: &mut Connection) -> io::Result<()> {
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn request(&self, _: &mut Connection, (): &mut ()) -> io::Result<Next> {
+    ///         Err(ErrorKind::InvalidData.into())
+    ///     }
+    ///
+    ///     fn disconnect(&self, connection: &mut Connection, (): ()) {
+    ///         let _ = self.0.send(connection.error().map(|error| error.kind()));
+    ///     }
+    /// }
+    ///
+    /// let (send, receive) = mpsc::channel();
+    /// let (stream, _peer) = UnixStream::pair()?;
+    /// EventLoop::new(Refusing(send)).adopt(stream, LinkBuffer::from(b"nonsense"))?;
+    /// assert_eq!(receive.recv(), Ok(Some(ErrorKind::InvalidData)));
+    /// # io::Result::Ok(())
+    /// ```
     #[must_use]
     pub fn error(&self) -> Option<&io::Error> {
         self.error.as_ref()
@@ -441,6 +583,29 @@ impl Connection {
     /// # Errors
     ///
     /// What `getpeername` fails with: `NotConnected` where the peer has gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::net::{TcpListener, TcpStream};
+    /// use std::io::Read;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut client = TcpStream::connect(listener.local_addr()?)?;
+    /// let event_loop = EventLoop::new(|connection: &mut Connection| {
+    ///     connection.reader().skip(connection.reader().len())?;
+    ///     let address = connection.peer_addr()?;
+    ///     connection.writer().write_string(&address.to_string());
+    ///     Ok(Next::Close)
+    /// });
+    /// event_loop.adopt(listener.accept()?.0, LinkBuffer::from(b"Who am I?"))?;
+    /// let mut reply = String::new();
+    /// client.read_to_string(&mut reply)?;
+    /// assert_eq!(reply, client.local_addr()?.to_string());
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "RemoteAddr")]
     pub fn peer_addr(&self) -> io::Result<Addr> {
         self.address(socket::peer_address, unix::peer_address)
@@ -532,6 +697,28 @@ impl Connection {
     /// # Errors
     ///
     /// `InvalidInput` for what [`KeepAlive`] does not allow; what `setsockopt` fails with.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::net::{KeepAlive, TcpListener, TcpStream};
+    /// use std::io::Read;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut client = TcpStream::connect(listener.local_addr()?)?;
+    /// let (server, _) = listener.accept()?;
+    /// let same = server.try_clone()?;
+    /// let event_loop = EventLoop::new(|connection: &mut Connection| {
+    ///     connection.set_keepalive(Some(KeepAlive::default()))?;
+    ///     Ok(Next::Close)
+    /// });
+    /// event_loop.adopt(server, LinkBuffer::from(b"anything"))?;
+    /// assert_eq!(client.read(&mut [0])?, 0);
+    /// assert!(same.keepalive()?.is_some());
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "SetKeepAlive")]
     pub fn set_keepalive(&mut self, keepalive: Option<KeepAlive>) -> io::Result<()> {
         self.with_fd(|fd| KeepAlive::set(fd, keepalive))

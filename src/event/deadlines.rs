@@ -73,6 +73,31 @@ impl Connection {
     /// handles](ConnectionHandle::set_write_deadline). `None` takes it away. The connection
     /// stays, and what was written is still sent: what ends a connection whose peer takes
     /// nothing is the [write timeout](super::Options::write_timeout).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::ErrorKind;
+    /// use std::sync::mpsc;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (send, receive) = mpsc::channel();
+    /// let event_loop = EventLoop::new(move |connection: &mut Connection| {
+    ///     connection.reader().skip(connection.reader().len())?;
+    ///     connection.writer().malloc(8 << 20).fill(0);
+    ///     connection.set_write_deadline(Some(Instant::now() + Duration::from_millis(10)));
+    ///     let late = connection.flush().unwrap_err();
+    ///     send.send((late.kind(), connection.is_active())).map_err(std::io::Error::other)?;
+    ///     Ok(Next::Again)
+    /// });
+    /// let (stream, _never_reads) = UnixStream::pair()?;
+    /// event_loop.adopt(stream, LinkBuffer::from(b"much, please"))?;
+    /// assert_eq!(receive.recv(), Ok((ErrorKind::TimedOut, true)));
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "SetWriteDeadline")]
     pub fn set_write_deadline(&mut self, deadline: Option<Instant>) {
         self.handle().shared.set_write_deadline(Time::of(deadline));
@@ -80,6 +105,33 @@ impl Connection {
 
     /// Sets both: the deadline of [reading](Self::set_read_deadline) and of
     /// [writing](Self::set_write_deadline).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::{ErrorKind, Read};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (stream, mut peer) = UnixStream::pair()?;
+    /// let event_loop = EventLoop::new(|connection: &mut Connection| {
+    ///     connection.set_deadline(Some(Instant::now() + Duration::from_millis(10)));
+    ///     let late = connection.reader().next(100).unwrap_err();
+    ///     connection.set_deadline(None);
+    ///     connection.writer().write_string(match late.kind() {
+    ///         ErrorKind::TimedOut => "too slow",
+    ///         _ => "what?",
+    ///     });
+    ///     Ok(Next::Close)
+    /// });
+    /// event_loop.adopt(stream, LinkBuffer::from(b"the beginning"))?;
+    /// let mut reply = String::new();
+    /// peer.read_to_string(&mut reply)?;
+    /// assert_eq!(reply, "too slow");
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "SetDeadline")]
     pub fn set_deadline(&mut self, deadline: Option<Instant>) {
         self.set_read_deadline(deadline);
@@ -149,6 +201,25 @@ impl ConnectionHandle {
 
     /// Sets both: the deadline of [reading](Self::set_read_deadline) and of
     /// [writing](Self::set_write_deadline).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::Read;
+    /// use std::time::Instant;
+    ///
+    /// let (stream, mut peer) = UnixStream::pair()?;
+    /// let event_loop = EventLoop::new(|_: &mut Connection| Ok(Next::Need(100)));
+    /// let handle = event_loop.adopt(stream, LinkBuffer::new())?;
+    /// handle.set_deadline(Some(Instant::now()));
+    /// // Nobody writes any more, and nobody waits for the peer.
+    /// assert!(handle.write("late").is_err());
+    /// assert_eq!(peer.read(&mut [0])?, 0);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "SetDeadline")]
     pub fn set_deadline(&self, deadline: Option<Instant>) {
         self.set_read_deadline(deadline);

@@ -148,6 +148,34 @@ impl<H: Handler> EventLoop<H> {
     /// connections that fail on their way and want of resources; `NotConnected`, with
     /// [`Closed`], after a shutdown; an error with [`Cancelled`] if the runtime ends, or
     /// has ended, that was the first to serve: an event loop belongs to that one.
+    ///
+    /// # Examples
+    ///
+    /// It goes on until the shutdown, and does not begin again:
+    ///
+    /// ```
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::net::{TcpListener, TcpStream};
+    /// use netpoll::thread;
+    /// use std::io::{ErrorKind, Read};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let address = listener.local_addr()?;
+    /// let another = listener.try_clone()?;
+    /// let server = EventLoop::new(|_: &mut Connection| Ok(Next::Need(100)));
+    /// let serving = thread::spawn({ let server = server.clone(); move || server.serve(listener) });
+    ///
+    /// let mut client = TcpStream::connect(address)?;
+    /// while server.metrics().accepted == 0 {
+    ///     thread::yield_now();
+    /// }
+    /// server.shutdown(Instant::now() + Duration::from_secs(10));
+    /// assert!(serving.join().unwrap().is_ok());
+    /// assert_eq!(client.read(&mut [0])?, 0);
+    /// assert_eq!(server.serve(another).unwrap_err().kind(), ErrorKind::NotConnected);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "Serve")]
     #[doc(alias = "Initialize")]
     pub fn serve(&self, listener: impl Into<Listener>) -> io::Result<()> {
@@ -232,6 +260,27 @@ impl<H: Handler> EventLoop<H> {
     }
 
     /// Which worker gets a new connection; see [`Balance`]. May be called at any time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::Builder;
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Balance, Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    ///
+    /// let runtime = Builder::new().workers(2).build()?;
+    /// let serving = runtime.spawn(|| {
+    ///     let event_loop = EventLoop::new(|_: &mut Connection| Ok(Next::Need(100)));
+    ///     event_loop.set_balance(Balance::RoundRobin);
+    ///     let ((one, _peer), (other, _its_peer)) = (UnixStream::pair()?, UnixStream::pair()?);
+    ///     event_loop.adopt(one, LinkBuffer::new())?;
+    ///     event_loop.adopt(other, LinkBuffer::new())?;
+    ///     std::io::Result::Ok(event_loop.metrics().connections)
+    /// });
+    /// assert_eq!(serving.join().unwrap()?, [1, 1]);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "LoadBalance")]
     #[doc(alias = "SetLoadBalance")]
     pub fn set_balance(&self, balance: Balance) {
@@ -245,6 +294,27 @@ impl<H: Handler> EventLoop<H> {
     /// How many of the workers get new connections: all, unless this is called; one at
     /// least. May be called at any time; connections that are idle move away from the
     /// workers that serve no more, the others when something happens there again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::Builder;
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    ///
+    /// let runtime = Builder::new().workers(2).build()?;
+    /// let serving = runtime.spawn(|| {
+    ///     let event_loop = EventLoop::new(|_: &mut Connection| Ok(Next::Need(100)));
+    ///     event_loop.set_workers(1);
+    ///     let (one, other) = UnixStream::pair()?;
+    ///     event_loop.adopt(one, LinkBuffer::new())?;
+    ///     event_loop.adopt(other, LinkBuffer::new())?;
+    ///     std::io::Result::Ok(event_loop.metrics().connections)
+    /// });
+    /// assert_eq!(serving.join().unwrap()?, [2, 0]);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "PollerNum")]
     #[doc(alias = "SetNumLoops")]
     pub fn set_workers(&self, workers: usize) {
@@ -266,6 +336,38 @@ impl<H: Handler> EventLoop<H> {
     /// itself, whatever their numbers are, as long as there is traffic: between two
     /// requests, when all was handled and sent. Nothing needs to be called for that;
     /// [`Options::rebalance`] turns both off.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use netpoll::{Builder, thread};
+    ///
+    /// let runtime = Builder::new().workers(2).build()?;
+    /// let event_loop = EventLoop::new(|_: &mut Connection| Ok(Next::Need(100)));
+    /// event_loop.set_workers(1);
+    /// let serving = runtime.spawn({
+    ///     let event_loop = event_loop.clone();
+    ///     move || -> std::io::Result<Vec<UnixStream>> {
+    ///         let adopt = |_| {
+    ///             let (stream, peer) = UnixStream::pair()?;
+    ///             event_loop.adopt(stream, LinkBuffer::new())?;
+    ///             Ok(peer)
+    ///         };
+    ///         (0..40).map(adopt).collect()
+    ///     }
+    /// });
+    /// let _peers = serving.join().unwrap()?;
+    /// assert_eq!(event_loop.metrics().connections, [40, 0]);
+    /// event_loop.set_workers(2);
+    /// while event_loop.metrics().connections != [20, 20] {
+    ///     event_loop.rebalance();
+    ///     thread::yield_now();
+    /// }
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn rebalance(&self) {
         if let Some(crew) = self.inner.crew.get() {
             placement::even_out(self.inner.tally.serving(&crew.remotes));
@@ -406,6 +508,26 @@ impl<H: Handler> EventLoop<H> {
     }
 
     /// Figures. Taking them costs a few loads for each worker.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    ///
+    /// let event_loop = EventLoop::new(|_: &mut Connection| Ok(Next::Need(100)));
+    /// let mut peers = Vec::new();
+    /// for _ in 0..10 {
+    ///     let (stream, peer) = UnixStream::pair()?;
+    ///     event_loop.adopt(stream, LinkBuffer::new())?;
+    ///     peers.push(peer);
+    /// }
+    /// let metrics = event_loop.metrics();
+    /// assert_eq!(metrics.accepted, 10);
+    /// assert_eq!(metrics.connections.iter().sum::<usize>(), 10);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         let tally = &self.inner.tally;

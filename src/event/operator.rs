@@ -168,6 +168,36 @@ impl Operator {
     }
 
     /// Whether callbacks may still be called.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::event::{Operate, Operator, Then};
+    /// use netpoll::os::unix::net::UnixDatagram;
+    /// use std::io;
+    /// use std::sync::mpsc::{self, Sender};
+    ///
+    /// struct Once(Sender<UnixDatagram>);
+    ///
+    /// impl Operate<UnixDatagram> for Once {
+    ///     fn on_read(&mut self, _: &UnixDatagram) -> io::Result<Then> {
+    ///         Ok(Then::End)
+    ///     }
+    ///
+    ///     fn on_hup(self, socket: UnixDatagram, _: Option<&io::Error>) {
+    ///         let _ = self.0.send(socket);
+    ///     }
+    /// }
+    ///
+    /// let (ours, theirs) = UnixDatagram::pair()?;
+    /// ours.set_nonblocking(true)?;
+    /// let (send, ended) = mpsc::channel();
+    /// let operator = Operator::new(ours, Once(send))?;
+    /// theirs.send(b"datagram")?;
+    /// let _ours = ended.recv().unwrap();
+    /// assert!(!operator.is_active());
+    /// # io::Result::Ok(())
+    /// ```
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.handle.is_active()
@@ -184,6 +214,38 @@ impl Operator {
     /// Has both callbacks called, as though there were something to read and room to write:
     /// after a [pause](Self::pause), or where they have left something and whatever kept
     /// them from it has passed.
+    ///
+    /// # Examples
+    ///
+    /// What a callback has left for want of something is done when that is there:
+    ///
+    /// ```
+    /// use netpoll::event::{Operate, Operator, Then};
+    /// use netpoll::os::unix::net::UnixDatagram;
+    /// use std::io;
+    /// use std::sync::mpsc::{self, Sender};
+    ///
+    /// struct Telling(Sender<()>);
+    ///
+    /// impl Operate<UnixDatagram> for Telling {
+    ///     fn on_read(&mut self, _: &UnixDatagram) -> io::Result<Then> {
+    ///         self.0.send(()).map_err(io::Error::other)?;
+    ///         // It is not read, so no other event comes for it.
+    ///         Ok(Then::Wait)
+    ///     }
+    /// }
+    ///
+    /// let (ours, theirs) = UnixDatagram::pair()?;
+    /// ours.set_nonblocking(true)?;
+    /// let (send, calls) = mpsc::channel();
+    /// let operator = Operator::new(ours, Telling(send))?;
+    /// theirs.send(b"datagram")?;
+    /// assert_eq!(calls.recv(), Ok(()));
+    /// operator.pause();
+    /// operator.resume();
+    /// assert_eq!(calls.recv(), Ok(()));
+    /// # io::Result::Ok(())
+    /// ```
     #[doc(alias = "Control")]
     pub fn resume(&self) {
         self.handle.resume();

@@ -69,6 +69,24 @@ impl Options {
     /// reads more. Then the connection is closed with `TimedOut`. While a handler runs,
     /// the peer does not read its replies, or the connection is
     /// [paused](super::ConnectionHandle::pause), no time counts. No limit unless this is called.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next, Options};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::{Read, Write};
+    /// use std::time::Duration;
+    ///
+    /// let options = Options::new().read_timeout(Duration::from_millis(10));
+    /// let event_loop = EventLoop::with_options(|_: &mut Connection| Ok(Next::Need(100)), options);
+    /// let (stream, mut peer) = UnixStream::pair()?;
+    /// event_loop.adopt(stream, LinkBuffer::new())?;
+    /// peer.write_all(b"part of a request")?;
+    /// assert_eq!(peer.read(&mut [0])?, 0);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "WithReadTimeout")]
     #[doc(alias = "ErrReadTimeout")]
     #[doc(alias = "SetReadTimeout")]
@@ -81,6 +99,25 @@ impl Options {
     /// How long a peer may take none of what waits to be sent to it. Then the connection
     /// is closed with `TimedOut`, and whoever waits to write fails. No limit unless this is
     /// called.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next, Options};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::time::Duration;
+    ///
+    /// let options = Options::new().write_timeout(Duration::from_millis(10));
+    /// let event_loop = EventLoop::with_options(|_: &mut Connection| Ok(Next::Need(100)), options);
+    /// let (stream, _never_reads) = UnixStream::pair()?;
+    /// let handle = event_loop.adopt(stream, LinkBuffer::new())?;
+    /// handle.write(vec![0; 8 << 20])?;
+    /// // There is too much already, so this waits, until the connection is closed.
+    /// assert!(handle.write("more").is_err());
+    /// assert!(!handle.is_active());
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "WithWriteTimeout")]
     #[doc(alias = "ErrWriteTimeout")]
     #[doc(alias = "SetWriteTimeout")]
@@ -95,6 +132,23 @@ impl Options {
     /// called.
     ///
     /// (In CloudWeGo's netpoll the option of this name sets TCP keep-alive.)
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next, Options};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::Read;
+    /// use std::time::Duration;
+    ///
+    /// let options = Options::new().idle_timeout(Duration::from_millis(10));
+    /// let event_loop = EventLoop::with_options(|_: &mut Connection| Ok(Next::Need(100)), options);
+    /// let (stream, mut peer) = UnixStream::pair()?;
+    /// event_loop.adopt(stream, LinkBuffer::new())?;
+    /// assert_eq!(peer.read(&mut [0])?, 0);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "WithIdleTimeout")]
     #[doc(alias = "SetIdleTimeout")]
     #[must_use]
@@ -105,6 +159,27 @@ impl Options {
 
     /// How long a connection that was closed may take to send what was written before: 5
     /// seconds. The rest is then lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next, Options};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::Read;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let options = Options::new().close_timeout(Duration::from_millis(10));
+    /// let event_loop = EventLoop::with_options(|_: &mut Connection| Ok(Next::Need(100)), options);
+    /// let (stream, mut peer) = UnixStream::pair()?;
+    /// let handle = event_loop.adopt(stream, LinkBuffer::new())?;
+    /// handle.write(vec![0; 8 << 20])?;
+    /// handle.close();
+    /// // Returns when the connection has ended. What did not fit the socket is lost.
+    /// event_loop.shutdown(Instant::now() + Duration::from_secs(60));
+    /// assert!(peer.read_to_end(&mut Vec::new())? < 8 << 20);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[must_use]
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
@@ -120,6 +195,31 @@ impl Options {
     /// It concerns connections that are closed by their handler, by an error, or by a
     /// handle, and others of which there is unread input, or a reply that the peer has not
     /// acknowledged. Their handlers have been told of the end before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next, Options};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::{Read, Write};
+    /// use std::time::Duration;
+    ///
+    /// let refuse = |connection: &mut Connection| {
+    ///     connection.writer().write_string("no");
+    ///     Ok(Next::Close)
+    /// };
+    /// let options = Options::new().linger(Duration::from_secs(60), 2 << 20);
+    /// let event_loop = EventLoop::with_options(refuse, options);
+    /// let (stream, mut peer) = UnixStream::pair()?;
+    /// event_loop.adopt(stream, LinkBuffer::new())?;
+    /// // It is refused at its first bytes, and gets to know when it has sent all.
+    /// peer.write_all(&[0; 1 << 20])?;
+    /// let mut reply = String::new();
+    /// peer.read_to_string(&mut reply)?;
+    /// assert_eq!(reply, "no");
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "lingering_close")]
     #[must_use]
     pub fn linger(mut self, time: Duration, bytes: usize) -> Self {
@@ -133,6 +233,25 @@ impl Options {
     /// [`frame_limit`](Self::frame_limit); one that returns
     /// [`Again`](super::Next::Again) without consuming any of it waits for what will not
     /// come, so its connection is closed, with `InvalidData`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next, Options};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::{Read, Write};
+    ///
+    /// let options = Options::new().input_mark(1000);
+    /// let event_loop = EventLoop::with_options(|_: &mut Connection| Ok(Next::Again), options);
+    /// let (stream, mut peer) = UnixStream::pair()?;
+    /// // It never consumes anything.
+    /// let handle = event_loop.adopt(stream, LinkBuffer::new())?;
+    /// peer.write_all(&[0; 2000])?;
+    /// assert_eq!(peer.read(&mut [0])?, 0);
+    /// assert!(!handle.is_active());
+    /// # std::io::Result::Ok(())
+    /// ```
     #[must_use]
     pub fn input_mark(mut self, bytes: usize) -> Self {
         self.input_mark = bytes;
@@ -143,6 +262,22 @@ impl Options {
     /// [`Framed`](super::Framed): 16 MiB. A connection of which more is needed is closed, with
     /// `InvalidData`. What has come already is not needed: a handler may take all of that, up
     /// to the [`input_mark`](Self::input_mark), also where this limit is less.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next, Options};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::Read;
+    ///
+    /// let options = Options::new().frame_limit(99);
+    /// let event_loop = EventLoop::with_options(|_: &mut Connection| Ok(Next::Need(100)), options);
+    /// let (stream, mut peer) = UnixStream::pair()?;
+    /// event_loop.adopt(stream, LinkBuffer::from(b"part"))?;
+    /// assert_eq!(peer.read(&mut [0])?, 0);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[must_use]
     pub fn frame_limit(mut self, bytes: usize) -> Self {
         self.frame_limit = bytes.min(u32::MAX as usize - 1);
@@ -156,6 +291,25 @@ impl Options {
     /// # Panics
     ///
     /// If `low` is more than `high`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next, Options};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::ErrorKind;
+    ///
+    /// let options = Options::new().output_marks(16 << 20, 1 << 20);
+    /// let event_loop = EventLoop::with_options(|_: &mut Connection| Ok(Next::Need(100)), options);
+    /// let (stream, _never_reads) = UnixStream::pair()?;
+    /// let handle = event_loop.adopt(stream, LinkBuffer::new())?;
+    /// handle.write(vec![0; 8 << 20])?;
+    /// // That is much, though not too much yet.
+    /// handle.try_write(vec![0; 16 << 20])?;
+    /// assert_eq!(handle.try_write("more").unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[must_use]
     pub fn output_marks(mut self, high: usize, low: usize) -> Self {
         assert!(low <= high, "the low mark is above the high one");

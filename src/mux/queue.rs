@@ -135,6 +135,20 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
     ///
     /// See [`Unsent::kind`]; the frame is in the error. [`Cancelled`] in a task that has
     /// to wait and whose runtime ends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::mux::WriteQueue;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let queue = WriteQueue::new(Vec::new());
+    /// queue.push(b"copied ")?;
+    /// queue.push(vec![b'o'; 5])?;
+    /// let written = queue.close(Instant::now() + Duration::from_secs(10))?;
+    /// assert_eq!(written.unwrap(), b"copied ooooo");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "Add")]
     pub fn push(&self, frame: impl Into<LinkBuffer>) -> Result<(), Unsent> {
         self.put(frame.into(), Patience::Until(Time::NEVER))
@@ -336,6 +350,23 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
     /// # Errors
     ///
     /// As for [`flush`](Self::flush); `TimedOut` when not all was written until then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::mux::WriteQueue;
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::ErrorKind;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (stream, _never_reads) = UnixStream::pair()?;
+    /// let queue = WriteQueue::new(stream);
+    /// queue.push(vec![0; 8 << 20])?;
+    /// let soon = Instant::now() + Duration::from_millis(10);
+    /// assert_eq!(queue.flush_by(soon).unwrap_err().kind(), ErrorKind::TimedOut);
+    /// assert!(queue.is_active());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn flush_by(&self, deadline: Instant) -> io::Result<()> {
         self.flush_until(Time::at(deadline))
     }
@@ -427,6 +458,19 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
     }
 
     /// How many bytes the queue holds: those that wait, and those that are being written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::mux::WriteQueue;
+    /// use netpoll::os::unix::net::UnixStream;
+    ///
+    /// let (stream, _never_reads) = UnixStream::pair()?;
+    /// let queue = WriteQueue::new(stream);
+    /// queue.push(vec![0; 8 << 20])?;
+    /// assert!(queue.unsent() > 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn unsent(&self) -> usize {
         self.shared.lock().held()
@@ -434,6 +478,19 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
 
     /// Whether frames are accepted: it was not closed, and has not failed. It fails when
     /// it writes, so it may not know yet that the peer is gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::mux::WriteQueue;
+    /// use std::time::Instant;
+    ///
+    /// let queue = WriteQueue::new(Vec::new());
+    /// assert!(queue.is_active());
+    /// queue.close(Instant::now())?;
+    /// assert!(!queue.is_active());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[doc(alias = "IsActive")]
     #[must_use]
     pub fn is_active(&self) -> bool {
@@ -441,6 +498,20 @@ impl<W: Write + Send + 'static> WriteQueue<W> {
     }
 
     /// Figures.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::mux::WriteQueue;
+    ///
+    /// let queue = WriteQueue::new(Vec::new());
+    /// queue.push("one")?;
+    /// queue.push("three")?;
+    /// queue.flush()?;
+    /// let metrics = queue.metrics();
+    /// assert_eq!((metrics.frames, metrics.bytes, metrics.written), (2, 8, 8));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         self.shared.lock().metrics

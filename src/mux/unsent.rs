@@ -75,6 +75,27 @@ impl Unsent {
 
     /// How many bytes, in front of the frames, were being written when it failed. The peer
     /// may get any part of them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::mux::WriteQueue;
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::Read;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (stream, mut peer) = UnixStream::pair()?;
+    /// let queue = WriteQueue::with_bound(stream, 16 << 20);
+    /// queue.push(vec![0; 8 << 20])?;
+    /// // It has begun, and does not come to its end.
+    /// peer.read_exact(&mut [0])?;
+    /// queue.push("not begun")?;
+    /// let soon = Instant::now() + Duration::from_millis(10);
+    /// let unsent = queue.close(soon).unwrap_err();
+    /// assert!(unsent.in_doubt() > 0);
+    /// assert_eq!(unsent.frames(), "not begun");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn in_doubt(&self) -> usize {
         self.in_doubt

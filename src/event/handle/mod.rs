@@ -87,6 +87,29 @@ impl ConnectionHandle {
     /// has ended, or is about to. [`Cancelled`](crate::io::Cancelled) in a task that has to
     /// wait and whose runtime ends. Nothing of what failed is sent. That there is no error
     /// does not mean that the peer gets it.
+    ///
+    /// # Examples
+    ///
+    /// What is written by turns arrives in order, and nothing after the end:
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::{ErrorKind, Read};
+    ///
+    /// let (stream, mut peer) = UnixStream::pair()?;
+    /// let event_loop = EventLoop::new(|_: &mut Connection| Ok(Next::Need(100)));
+    /// let handle = event_loop.adopt(stream, LinkBuffer::new())?;
+    /// handle.write("hello, ")?;
+    /// handle.write(vec![b'w'; 3])?;
+    /// handle.close();
+    /// assert_eq!(handle.write("late").unwrap_err().kind(), ErrorKind::NotConnected);
+    /// let mut received = String::new();
+    /// peer.read_to_string(&mut received)?;
+    /// assert_eq!(received, "hello, www");
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "AsyncWrite")]
     #[doc(alias = "Write")]
     pub fn write(&self, bytes: impl Into<Bytes>) -> io::Result<()> {
@@ -198,6 +221,28 @@ impl ConnectionHandle {
 
     /// How many bytes were written and not sent yet: by handles, and by the handler as
     /// far as the socket did not take it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use netpoll::thread;
+    /// use std::io::Read;
+    ///
+    /// let (stream, mut peer) = UnixStream::pair()?;
+    /// let event_loop = EventLoop::new(|_: &mut Connection| Ok(Next::Need(100)));
+    /// let handle = event_loop.adopt(stream, LinkBuffer::new())?;
+    /// // So much does not fit the socket.
+    /// handle.write(vec![0; 8 << 20])?;
+    /// assert!(handle.unsent() > 0);
+    /// peer.read_exact(&mut vec![0; 8 << 20])?;
+    /// while handle.unsent() > 0 {
+    ///     thread::yield_now();
+    /// }
+    /// # std::io::Result::Ok(())
+    /// ```
     #[must_use]
     pub fn unsent(&self) -> usize {
         let shared = &self.shared;
@@ -209,6 +254,24 @@ impl ConnectionHandle {
     /// called again, except for its `disconnect`; one that runs goes on.
     ///
     /// Does not wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::Read;
+    ///
+    /// let (stream, mut peer) = UnixStream::pair()?;
+    /// let event_loop = EventLoop::new(|_: &mut Connection| Ok(Next::Need(100)));
+    /// let handle = event_loop.adopt(stream, LinkBuffer::new())?;
+    /// handle.write(vec![7; 1 << 20])?;
+    /// handle.close();
+    /// // It ends, and behind all that was written.
+    /// assert_eq!(peer.read_to_end(&mut Vec::new())?, 1 << 20);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "Close")]
     pub fn close(&self) {
         // One that has failed, too: else what still comes from its peer is handled.
@@ -263,6 +326,28 @@ impl ConnectionHandle {
     /// # Errors
     ///
     /// As for [`detach`](Self::detach).
+    ///
+    /// # Examples
+    ///
+    /// A peer that does not take what was written holds nobody up for longer:
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::ErrorKind;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (stream, _never_reads) = UnixStream::pair()?;
+    /// let event_loop = EventLoop::new(|_: &mut Connection| Ok(Next::Need(100)));
+    /// let handle = event_loop.adopt(stream, LinkBuffer::new())?;
+    /// handle.write(vec![0; 8 << 20])?;
+    /// let soon = Instant::now() + Duration::from_millis(10);
+    /// let error = handle.detach_by::<UnixStream>(soon).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::TimedOut);
+    /// assert_eq!(handle.write("more").unwrap_err().kind(), ErrorKind::NotConnected);
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn detach_by<S: From<OwnedFd>>(&self, deadline: Instant) -> io::Result<(S, LinkBuffer)> {
         self.detach_at(Time::at(deadline))
     }
@@ -334,6 +419,30 @@ impl ConnectionHandle {
     }
 
     /// Receives again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::io::{Read, Write};
+    ///
+    /// let (stream, mut peer) = UnixStream::pair()?;
+    /// let event_loop = EventLoop::new(|connection: &mut Connection| {
+    ///     let received = connection.reader().slice(connection.reader().len())?;
+    ///     connection.writer().append(received);
+    ///     Ok(Next::Again)
+    /// });
+    /// let handle = event_loop.adopt(stream, LinkBuffer::new())?;
+    /// handle.pause();
+    /// peer.write_all(b"waits")?;
+    /// handle.resume();
+    /// let mut reply = [0; 5];
+    /// peer.read_exact(&mut reply)?;
+    /// assert_eq!(&reply, b"waits");
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn resume(&self) {
         self.want(|inbox| inbox.pause = Some(false));
     }
@@ -383,6 +492,25 @@ impl ConnectionHandle {
     /// Whether the connection stands: it was not closed, by anybody, and did not fail. A
     /// pool of connections to others asks this: the loop notices when a peer goes, also
     /// when nobody reads.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netpoll::buf::LinkBuffer;
+    /// use netpoll::event::{Connection, EventLoop, Next};
+    /// use netpoll::os::unix::net::UnixStream;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (stream, peer) = UnixStream::pair()?;
+    /// let event_loop = EventLoop::new(|_: &mut Connection| Ok(Next::Need(100)));
+    /// let handle = event_loop.adopt(stream, LinkBuffer::new())?;
+    /// assert!(handle.is_active());
+    /// drop(peer);
+    /// // Returns when all connections have ended, this one by itself.
+    /// event_loop.shutdown(Instant::now() + Duration::from_secs(10));
+    /// assert!(!handle.is_active());
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "IsActive")]
     #[must_use]
     pub fn is_active(&self) -> bool {
