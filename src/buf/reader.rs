@@ -32,8 +32,8 @@ use super::LinkBuffer;
 /// ```
 pub trait Source {
     /// Puts more to `buffer`, by one of the methods that [fill](LinkBuffer#filling-and-draining)
-    /// it, or by [`append`](LinkBuffer::append) where nothing else is pending; returns how
-    /// many bytes that were, and zero only at the end.
+    /// it; returns how many bytes that were, and zero only at the end. (What is written there
+    /// could not be read before it is flushed: who waits for it fails.)
     ///
     /// At least `missing` bytes are wanted. Fewer may come: then it is called again.
     ///
@@ -141,11 +141,23 @@ impl<'a> Reader<'a> {
     #[cold]
     fn wait(self, n: usize) -> io::Result<()> {
         while let missing @ 1.. = n.saturating_sub(self.buffer.len()) {
-            if self.source.fill(self.buffer, missing)? == 0 {
+            if !self.get_more(missing)? {
                 return Err(self.buffer.too_few(n));
             }
         }
         Ok(())
+    }
+
+    /// Has the source put more to the buffer. Returns whether there was more.
+    fn get_more(self, missing: usize) -> io::Result<bool> {
+        let before = self.buffer.len();
+        let came = self.source.fill(self.buffer, missing)?;
+        if came > 0 && self.buffer.len() == before {
+            return Err(io::Error::other(
+                "a source gave what cannot be read before it is flushed",
+            ));
+        }
+        Ok(came > 0)
     }
 
     /// Takes the next `n` bytes, as one slice; see [`LinkBuffer::next`].
@@ -253,7 +265,7 @@ impl<'a> Reader<'a> {
                     format!("there is no {delimiter:#04x} among the first {limit} bytes"),
                 ));
             }
-            if self.source.fill(self.buffer, 1)? == 0 {
+            if !self.get_more(1)? {
                 return Err(io::Error::new(
                     io::ErrorKind::UnexpectedEof,
                     format!("there is no {delimiter:#04x} among the {seen} bytes that are there"),

@@ -148,3 +148,25 @@ fn a_reader_waits_until_there_is_enough_and_no_longer() {
     assert_eq!(reader.len(), 94, "and took nothing");
     assert_eq!(reader.slice(94).unwrap().len(), 94);
 }
+
+/// A source that writes, which nobody flushes.
+struct Writing;
+
+impl Source for Writing {
+    fn fill(&self, buffer: &LinkBuffer, _: usize) -> io::Result<usize> {
+        buffer.write_string("more");
+        Ok(4)
+    }
+}
+
+#[test]
+fn a_source_that_gives_nothing_to_read_is_no_endless_loop() {
+    let buffer = LinkBuffer::new();
+    let reader = Reader::new(&buffer, &Writing);
+    assert_eq!(reader.next(1).unwrap_err().kind(), io::ErrorKind::Other);
+    assert_eq!(
+        reader.until(b'm', 10).unwrap_err().kind(),
+        io::ErrorKind::Other
+    );
+    assert_eq!((buffer.len(), buffer.malloc_len()), (0, 8));
+}
