@@ -14,6 +14,9 @@ use netpoll::thread;
 use crate::common::{LONG, on, until};
 use crate::limits::Telling;
 
+/// How long a peer may take.
+const LIMIT: Duration = Duration::from_millis(500);
+
 /// It waits for the handlers of others, though only somebody else has written.
 #[test]
 fn a_deadline_that_passed_while_others_were_waited_for_is_not_forgotten() {
@@ -66,10 +69,12 @@ fn requests_that_wait_for_replies_to_be_taken_are_not_late() {
         });
         let event_loop = EventLoop::new(handler);
         let (a, mut peer) = UnixStream::pair().unwrap();
-        let a = event_loop.adopt(a, LinkBuffer::new()).unwrap();
-        peer.write_all(b"xxxx").unwrap();
-        a.set_read_deadline(Some(Instant::now() + Duration::from_millis(50)));
-        thread::sleep(Duration::from_millis(100));
+        let a = event_loop.adopt(a, LinkBuffer::from(b"xxxx")).unwrap();
+        until("the first is handled", || {
+            handled.load(Ordering::Relaxed) > 0
+        });
+        a.set_read_deadline(Some(Instant::now()));
+        thread::sleep(Duration::from_millis(50));
         let mut got = Vec::new();
         let end = peer.read_to_end(&mut got);
         assert_eq!(handled.load(Ordering::Relaxed), 4);
@@ -94,10 +99,10 @@ fn who_is_late_with_a_request_gets_the_reply_to_the_last() {
         });
         let event_loop = EventLoop::new(handler);
         let (a, mut peer) = UnixStream::pair().unwrap();
-        let a = event_loop.adopt(a, LinkBuffer::new()).unwrap();
-        peer.write_all(b"x").unwrap();
-        a.set_read_deadline(Some(Instant::now() + Duration::from_millis(50)));
-        thread::sleep(Duration::from_millis(100));
+        let a = event_loop.adopt(a, LinkBuffer::from(b"x")).unwrap();
+        until("the reply is being sent", || a.unsent() > 0);
+        a.set_read_deadline(Some(Instant::now()));
+        thread::sleep(Duration::from_millis(50));
         let mut got = Vec::new();
         let end = peer.read_to_end(&mut got);
         assert_eq!((got.len(), end.map_err(|e| e.kind())), (LEN, Ok(LEN)));
@@ -116,7 +121,7 @@ fn a_peer_is_not_late_while_its_connection_is_paused() {
             connection.writer().write_binary(&all);
             Ok(Next::Again)
         });
-        let options = Options::new().read_timeout(Duration::from_millis(100));
+        let options = Options::new().read_timeout(LIMIT);
         let event_loop = EventLoop::with_options(handler, options);
         let (a, mut peer) = UnixStream::pair().unwrap();
         peer.set_deadline(Some(Instant::now() + LONG)).unwrap();
@@ -126,7 +131,7 @@ fn a_peer_is_not_late_while_its_connection_is_paused() {
         a.pause();
         thread::sleep(Duration::from_millis(20));
         peer.write_all(b"y").unwrap();
-        thread::sleep(Duration::from_millis(200));
+        thread::sleep(2 * LIMIT);
         a.resume();
         let end = peer.read_exact(&mut [0; 2]).map_err(|e| e.kind());
         assert_eq!(end, Ok(()), "{:?}", ends.lock().unwrap());
@@ -148,7 +153,7 @@ fn a_peer_is_not_late_while_more_waits_for_it_than_the_high_mark() {
             connection.writer().write_binary(pair);
             Ok(Next::Again)
         });
-        let options = Options::new().read_timeout(Duration::from_millis(100));
+        let options = Options::new().read_timeout(LIMIT);
         let event_loop = EventLoop::with_options(handler, options);
         let (a, mut peer) = UnixStream::pair().unwrap();
         peer.set_deadline(Some(Instant::now() + LONG)).unwrap();
@@ -158,7 +163,7 @@ fn a_peer_is_not_late_while_more_waits_for_it_than_the_high_mark() {
         a.write(vec![7; LEN]).unwrap();
         until("the socket is full", || a.unsent() < LEN);
         peer.write_all(b"y").unwrap();
-        thread::sleep(Duration::from_millis(300));
+        thread::sleep(2 * LIMIT);
         let end = peer.read_exact(&mut vec![0; LEN + 2]);
         assert_eq!(
             end.map_err(|error| error.kind()),
