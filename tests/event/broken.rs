@@ -77,12 +77,12 @@ fn nobody_is_late_with_taking_what_will_not_be_sent() {
                     let _ = connection.flush();
                     thread::sleep(Duration::from_millis(20));
                 } else {
-                    thread::sleep(Duration::from_millis(30));
+                    thread::sleep(Duration::from_millis(80));
                 }
                 Ok(Next::Again)
             }
         });
-        let options = Options::new().write_timeout(Duration::from_millis(200));
+        let options = Options::new().write_timeout(Duration::from_secs(1));
         let event_loop = EventLoop::with_options(handler, options.output_marks(4 << 20, 2 << 20));
         let (a, mut peer) = UnixStream::pair().unwrap();
         let _a = event_loop.adopt(a, LinkBuffer::new()).unwrap();

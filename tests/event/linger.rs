@@ -124,12 +124,18 @@ fn what_is_written_too_late_destroys_no_reply() {
     on(1, || {
         let slot = Arc::new(Mutex::new(None::<netpoll::event::ConnectionHandle>));
         let wrote = Arc::new(AtomicUsize::new(0));
-        let event_loop = EventLoop::new({
+        let (enter, entered) = std::sync::mpsc::channel();
+        let (leave, left) = std::sync::mpsc::channel::<()>();
+        let left = Mutex::new(left);
+        let options = Options::new().linger(LONG, 1 << 20);
+        let handler = {
             let (slot, wrote) = (Arc::clone(&slot), Arc::clone(&wrote));
             move |connection: &mut Connection| {
                 let byte = connection.reader().read_byte()?;
                 if byte == b'c' {
-                    std::thread::sleep(Duration::from_millis(200));
+                    // It holds its worker up, until the others have all they are sent.
+                    enter.send(()).unwrap();
+                    left.lock().unwrap().recv().unwrap();
                 }
                 if byte == b'b'
                     && let Some(handle) = &*slot.lock().unwrap()
@@ -144,18 +150,19 @@ fn what_is_written_too_late_destroys_no_reply() {
                 }
                 Ok(Next::Again)
             }
-        });
+        };
+        let event_loop = EventLoop::with_options(handler, options);
         let (a, a_peer) = crate::common::pair_with_std();
         let (b, mut b_peer) = UnixStream::pair().unwrap();
         let (c, mut c_peer) = UnixStream::pair().unwrap();
         let handles = [b, c].map(|it| event_loop.adopt(it, LinkBuffer::new()).unwrap());
         let _a = event_loop.adopt(a, LinkBuffer::new()).unwrap();
-        thread::sleep(Duration::from_millis(50));
         let peers = std::thread::spawn(move || {
             c_peer.write_all(b"c").unwrap();
-            std::thread::sleep(Duration::from_millis(50));
+            entered.recv().unwrap();
             b_peer.write_all(&[b'b'; 60]).unwrap();
             (&a_peer).write_all(b"a").unwrap();
+            leave.send(()).unwrap();
             std::thread::sleep(Duration::from_millis(300));
             // While it lingers, what comes is thrown away, and the reply is read.
             let sent = (0..5).map(|_| {
