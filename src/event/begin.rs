@@ -161,11 +161,9 @@ impl Loop {
         let slot = state.slot(key)?;
         let session = slot.session.take()?;
         slot.set(flag::CLOSING | flag::BUSY);
+        slot.tell_handles();
         if let Some(extra) = &mut slot.extra {
             connection.error = extra.error.take();
-            if let Some(shared) = &extra.shared {
-                shared.end();
-            }
         }
         Some((Call::End, session))
     }

@@ -57,10 +57,8 @@ impl Source for Place {
                     Ok(0) => slot.set(flag::FINISHED),
                     Ok(_) => slot.set(flag::READABLE),
                     Err(Fault::WouldBlock) => {
-                        slot.clear(flag::READABLE);
-                        if slot.has(flag::BROKEN) {
-                            // What may still come can have no answer.
-                            slot.set(flag::FINISHED);
+                        slot.note_drained();
+                        if slot.has(flag::FINISHED) {
                             return Ok(0);
                         }
                     }

@@ -122,10 +122,7 @@ impl Place {
     }
 
     fn write_deadline(&self) -> Time {
-        let deadline = self.with_slot(|slot| {
-            let shared = slot.extra.as_ref()?.shared.as_ref()?;
-            Some(shared.write_deadline())
-        });
+        let deadline = self.with_slot(|slot| Some(slot.shared()?.write_deadline()));
         deadline.flatten().unwrap_or(Time::NEVER)
     }
 }

@@ -184,9 +184,23 @@ impl Slot {
 
     /// Nothing that is written from now on will be sent, however long its handler still runs.
     pub(super) fn tell_handles(&self) {
-        if let Some(shared) = self.extra.as_ref().and_then(|extra| extra.shared.as_ref()) {
+        if let Some(shared) = self.shared() {
             shared.end();
         }
+    }
+
+    /// There is nothing to receive now.
+    pub(super) fn note_drained(&mut self) {
+        self.clear(flag::READABLE);
+        if self.has(flag::BROKEN) {
+            // What may still come can have no answer.
+            self.set(flag::FINISHED);
+        }
+    }
+
+    /// What its handles have in common, if there were any.
+    pub(super) fn shared(&self) -> Option<&Arc<Shared>> {
+        self.extra.as_ref()?.shared.as_ref()
     }
 
     /// Puts what a handler left in front of what has come meanwhile.
@@ -200,9 +214,8 @@ impl Slot {
 
     /// Whether somebody will answer who is no handler.
     pub(super) fn awaits_answers(&self) -> bool {
-        let shared = self.extra.as_ref().and_then(|extra| extra.shared.as_ref());
         // In this order: what is written for the last answer is in the inbox before it ends.
-        shared.is_some_and(|shared| {
+        self.shared().is_some_and(|shared| {
             shared.owed.load(Ordering::Acquire) > 0 || shared.queued.load(Ordering::Relaxed) > 0
         })
     }

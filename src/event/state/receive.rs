@@ -187,13 +187,7 @@ impl State {
                 self.parts.push_back(Part { key, len: n });
                 return;
             }
-            Err(Fault::WouldBlock | Fault::Interrupted) => {
-                slot.clear(flag::READABLE);
-                if slot.has(flag::BROKEN) {
-                    // What may still come can have no answer.
-                    slot.set(flag::FINISHED);
-                }
-            }
+            Err(Fault::WouldBlock | Fault::Interrupted) => slot.note_drained(),
             Err(Fault::Error(errno)) => {
                 slot.clear(flag::READABLE);
                 self.fail(key, errno);
